@@ -1,0 +1,1 @@
+"""Keep the Tucano platform in step with the CRM: extract, detect, plan, dispatch, archive."""
