@@ -1,0 +1,84 @@
+"""Real things for the integration tests: a PostgreSQL server, databases copied from templates, the simulator.
+
+TEST_POSTGRES_DSN names a server to use instead of the embedded one: a superuser of a server kept for tests,
+since the suite sets the passwords of the product's roles there. Airflow is not imported here.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from demo.launcher.databases import prepare_crm, prepare_provisioning, prepare_roles
+from demo.launcher.postgres import Postgres, PostgresServer
+
+SUBSCRIPTIONS = 200  # every deliberate case of the generator, and still made in a second
+
+
+@pytest.fixture(scope="session")
+def postgres(runtime_folder: Path) -> Iterator[Postgres]:
+    """A server with the product's roles; `.dsn(dbname, role)` gives the DSN of each of them."""
+    given = os.environ.get("TEST_POSTGRES_DSN")
+    if given:
+        server = Postgres(given)
+        prepare_roles(server)
+        yield server
+        return
+    with PostgresServer(runtime_folder / "postgres", durable=False) as embedded:
+        prepare_roles(embedded)
+        yield embedded
+
+
+@pytest.fixture(scope="session")
+def crm_template(postgres: Postgres) -> Iterator[str]:
+    """The name of a seeded CRM database that tests copy; nobody may stay connected to it."""
+    from demo.crm import generate  # here, so that tests without a CRM do not need the demo's
+
+    name = unique("crm_template")
+    prepare_crm(postgres, name)
+    generate.create(postgres.dsn(name, "crm_owner"), subscriptions=SUBSCRIPTIONS)
+    yield name
+    postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def provisioning_template(postgres: Postgres) -> Iterator[str]:
+    """The name of a migrated, empty provisioning database that tests copy."""
+    name = unique("provisioning_template")
+    prepare_provisioning(postgres, name)
+    yield name
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def crm_db(postgres: Postgres, crm_template: str) -> Iterator[str]:
+    """The DSN of a CRM with 200 subscriptions for one test, as crm_owner, who may act."""
+    name = unique("crm")
+    prepare_crm(postgres, name, crm_template)
+    yield postgres.dsn(name, "crm_owner")
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def provisioning_db(postgres: Postgres, provisioning_template: str) -> Iterator[str]:
+    """The DSN of an empty provisioning database for one test, as provisioner, whom the tasks are."""
+    name = unique("provisioning")
+    prepare_provisioning(postgres, name, provisioning_template)
+    yield postgres.dsn(name, "provisioner")
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def dsn_as(postgres: Postgres) -> Callable[[str, str], str]:
+    """Return the DSN of the same database for another role: `dsn_as(crm_db, "crm_reader")`."""
+    return lambda dsn, role: postgres.dsn(str(conninfo_to_dict(dsn)["dbname"]), role)
+
+
+def unique(name: str) -> str:
+    """Return a database name no other session on the same server uses."""
+    return f"{name}_{secrets.token_hex(4)}"
