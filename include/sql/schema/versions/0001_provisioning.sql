@@ -41,10 +41,11 @@ CREATE TABLE batch (
     failures         text[] NOT NULL DEFAULT '{}',
     counts           jsonb,
     summary          text,
-    UNIQUE (cause, run_id),
     CHECK ((stage = 'CLOSED') = (closed_at IS NOT NULL)),
     CHECK (NOT extract_whole OR not_whole_because = '{}')
 );
+-- A run has one open batch; the same run, cleared and run again after it closed, gets a new one.
+CREATE UNIQUE INDEX batch_open_run ON batch (cause, run_id) WHERE closed_at IS NULL;
 COMMENT ON COLUMN batch.counted_rows IS 'The same filter counted again in the same snapshot.';
 
 -- What the CRM wants, landed by the extract of the running reset run. Lost with a crash of the server on purpose:
@@ -111,6 +112,27 @@ CREATE TABLE open_plan (
     UNIQUE (account, plan_number),
     CHECK ((parked_at IS NULL) = (parked_because IS NULL))
 );
+
+-- The accounts of a landed batch whose wish differs from what is known, or that have an open plan. A fingerprint is a
+-- filter for the common case (an active account that keeps nothing extra); everything else is decided by its rows.
+-- by_fingerprint false compares rows everywhere and must find the same accounts. A SQL function of one SELECT, so that
+-- it is inlined and may be planned in parallel.
+CREATE FUNCTION out_of_sync(of_batch bigint, by_fingerprint boolean)
+    RETURNS TABLE (account text, subscription_numbers text[])
+    LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT d.account, d.subscription_numbers
+    FROM desired_state d LEFT JOIN known_state k ON k.account = d.account
+    WHERE d.batch_id = of_batch AND d.understood
+      AND (CASE
+           WHEN by_fingerprint AND d.active AND d.kept = '{}' THEN d.fingerprint IS DISTINCT FROM k.fingerprint
+           ELSE (d.active AND k.account_exists IS NOT TRUE)
+                OR d.options <> coalesce(k.options, '{}')
+                OR NOT d.materials <@ coalesce(k.materials, '{}')
+                OR (k.materials <> '{}' AND NOT material_places(k.materials)
+                        <@ (material_places(d.materials) || material_places(d.kept)))
+           END
+           OR d.account IN (SELECT p.account FROM open_plan p))
+$$;
 
 CREATE SEQUENCE request_sequence;
 CREATE TABLE open_request (
@@ -299,7 +321,8 @@ SELECT request_number, closed_at FROM request_log_default;
 GRANT SELECT, INSERT, UPDATE, DELETE ON known_state, claim, open_plan, open_request, batch_item, sending_rate
     TO provisioner;
 GRANT SELECT, INSERT, UPDATE ON batch, held_removal TO provisioner;
-GRANT SELECT, INSERT ON provider_version, rejected_row TO provisioner;
+GRANT SELECT, INSERT ON provider_version TO provisioner;
+GRANT SELECT, INSERT, DELETE ON rejected_row TO provisioner;
 GRANT SELECT, INSERT, TRUNCATE, DELETE ON desired_state TO provisioner;
 GRANT SELECT, INSERT ON request_log TO provisioner;
 GRANT SELECT ON stray_request, request_history, batch_overview TO provisioner, pages;

@@ -1,0 +1,7 @@
+-- batch/close_abandoned.sql
+-- Close earlier batches of the same door that ended without closing (a killed scheduler).
+-- Params: cause, batch_id.  Returns: batch_id of those closed.
+UPDATE batch SET stage = 'CLOSED', closed_at = clock_timestamp(),
+    summary = format('Ended without closing; batch %%s took its work over.', %(batch_id)s::bigint)
+WHERE cause = %(cause)s AND batch_id < %(batch_id)s AND closed_at IS NULL
+RETURNING batch_id;

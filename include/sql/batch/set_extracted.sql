@@ -1,0 +1,7 @@
+-- batch/set_extracted.sql
+-- Record what the extract gave.
+-- Params: batch_id, extracted_rows, rejected_rows, counted_rows, landed_accounts, duplicate_keys.
+UPDATE batch
+SET stage = 'EXTRACTED', extracted_rows = %(extracted_rows)s, rejected_rows = %(rejected_rows)s,
+    counted_rows = %(counted_rows)s, landed_accounts = %(landed_accounts)s, duplicate_keys = %(duplicate_keys)s
+WHERE batch_id = %(batch_id)s;

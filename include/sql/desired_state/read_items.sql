@@ -1,0 +1,12 @@
+-- desired_state/read_items.sql
+-- The accounts out of sync with what is wanted and what is known, in the order of account.
+-- Params: batch_id.
+-- Returns: account, subscription_numbers, active, options, materials, kept, withheld_because,
+--          account_exists, known options, known materials (NULL where nothing is known).
+SELECT d.account, d.subscription_numbers, d.active, d.options, d.materials, d.kept, d.withheld_because,
+       k.account_exists, k.options, k.materials
+FROM batch_item i
+JOIN desired_state d ON d.batch_id = i.batch_id AND d.account = i.account
+LEFT JOIN known_state k ON k.account = i.account
+WHERE i.batch_id = %(batch_id)s
+ORDER BY i.account COLLATE "C";

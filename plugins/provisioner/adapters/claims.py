@@ -1,0 +1,33 @@
+"""Claims: one writer an account, by the provisioning database's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+from provisioner.adapters import sql
+from provisioner.core.model import AccountId
+
+
+def take(db: sql.Connection, accounts: Iterable[AccountId], *, owner: str, lease: timedelta) -> dict[AccountId, int]:
+    """Claim *accounts* for *owner*; return the token of each one taken. The others are somebody else's now."""
+    found = sql.rows(db, "claim/take_claims", accounts=list(accounts), owner=owner, lease=lease)
+    return dict(found)
+
+
+def renew(db: sql.Connection, *, owner: str, lease: timedelta) -> dict[AccountId, int]:
+    """Renew *owner*'s live claims; return them. One that is missing ran out and is lost."""
+    return dict(sql.rows(db, "claim/renew_claims", owner=owner, lease=lease))
+
+
+def hold(db: sql.Connection, token_by_account: Mapping[AccountId, int]) -> set[AccountId]:
+    """Return the accounts whose claim still holds, and keep them from changing hands in this transaction."""
+    found = sql.rows(
+        db, "claim/hold_claims", accounts=list(token_by_account), tokens=list(token_by_account.values())
+    )
+    return {account for account, _ in found}
+
+
+def release(db: sql.Connection, token_by_account: Mapping[AccountId, int]) -> None:
+    """Give accounts back."""
+    sql.run(db, "claim/release_claims", accounts=list(token_by_account), tokens=list(token_by_account.values()))

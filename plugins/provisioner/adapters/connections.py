@@ -1,0 +1,47 @@
+"""Where the outside systems are, as values that a step is given. Filled by Airflow's connections or by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+
+from provisioner.adapters import sql
+from provisioner.adapters.tucano import Endpoint
+from provisioner.core.errors import PlatformUnavailable, SourceError
+
+# A step that meets a dead database says so after this long instead of hanging until the task is killed.
+CONNECT_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connections:
+    """Connection strings of the two databases and the platform's endpoint; none of them is ever shown."""
+
+    provisioning_dsn: str = field(repr=False)
+    crm_dsn: str = field(repr=False)
+    tucano: Endpoint
+
+    @contextmanager
+    def provisioning(self) -> Iterator[sql.Connection]:
+        """Open the provisioning database; the caller commits."""
+        try:
+            db = psycopg.connect(self.provisioning_dsn, connect_timeout=CONNECT_SECONDS)
+        except psycopg.OperationalError as error:
+            raise PlatformUnavailable(f"connection provisioning_db cannot be opened: {error}") from error
+        with db:
+            yield db
+
+    @contextmanager
+    def crm(self) -> Iterator[sql.Connection]:
+        """Open the CRM in a session that cannot write."""
+        try:
+            db = psycopg.connect(
+                self.crm_dsn, connect_timeout=CONNECT_SECONDS, options="-c default_transaction_read_only=on"
+            )
+        except psycopg.OperationalError as error:
+            raise SourceError(f"connection crm_db cannot be opened: {error}: is the CRM's database up?") from error
+        with db:
+            yield db

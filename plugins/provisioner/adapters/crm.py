@@ -1,0 +1,288 @@
+"""The operator's CRM, read through the contract in include/sql/crm/ and docs/crm-contract.md. Never written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from provisioner.adapters import sql
+from provisioner.core.errors import SourceError
+from provisioner.core.model import (
+    AccountId,
+    DistributorCode,
+    InstalledItem,
+    RejectedReason,
+    RejectedRow,
+    SerialNumber,
+    Service,
+    ServiceState,
+    ServiceType,
+    Subscriber,
+    Subscription,
+    SubscriptionNumber,
+    SubscriptionState,
+)
+
+# The contract's columns with PostgreSQL's type names, in order.
+CONTRACT = (
+    ("subscription_number", ("text", "varchar")),
+    ("account_id", ("text", "varchar")),
+    ("name", ("text", "varchar")),
+    ("email", ("text", "varchar")),
+    ("phone", ("text", "varchar")),
+    ("address", ("text", "varchar")),
+    ("subscription_type", ("text", "varchar")),
+    ("state", ("text", "varchar")),
+    ("created_at", ("timestamptz",)),
+    ("services", ("jsonb",)),
+    ("items", ("jsonb",)),
+    ("version", ("int8", "int4")),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What an extract is limited to; nothing by default. *created_to* is exclusive."""
+
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    subscription_types: tuple[str, ...] | None = None
+
+    @property
+    def any(self) -> bool:
+        """Tell whether the extract is limited at all."""
+        return any((self.created_from, self.created_to, self.subscription_types))
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the bound parameters of the contract's statement."""
+        return {
+            "created_from": self.created_from,
+            "created_to": self.created_to,
+            "subscription_types": list(self.subscription_types) if self.subscription_types else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PackedRow:
+    """One row of the extract as it came: texts, None for null."""
+
+    subscription_number: str | None
+    account_id: str | None
+    name: str | None
+    email: str | None
+    phone: str | None
+    address: str | None
+    subscription_type: str | None
+    state: str | None
+    created_at: str | None
+    services: str | None
+    items: str | None
+    version: str | None
+
+
+class RowError(ValueError):
+    """A row breaks the contract; the message says how, without personal data."""
+
+
+def begin_snapshot(db: sql.Connection) -> None:
+    """Start one read-only snapshot: everything read until the transaction ends is of one moment."""
+    db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+
+def check_contract(db: sql.Connection, filters: Filters) -> None:
+    """Raise SourceError unless the extract has the contract's columns, in its order and types."""
+    extract = sql.statement("crm/extract_subscriptions")
+    try:
+        cursor = db.execute(f"SELECT * FROM ({extract}) AS extract LIMIT 0", filters.parameters())
+    except psycopg.Error as error:
+        raise SourceError(
+            f"include/sql/crm/extract_subscriptions.sql does not run on crm_db: {error}: see docs/crm-contract.md"
+        ) from error
+    types = db.adapters.types
+    found = [
+        (column.name, type_info.name if (type_info := types.get(column.type_code)) else str(column.type_code))
+        for column in cursor.description or ()
+    ]
+    problems = [
+        f"column {position} should be {name} ({' or '.join(kinds)}), is {' '.join(found[position - 1]) if position <= len(found) else 'missing'}"
+        for position, (name, kinds) in enumerate(CONTRACT, start=1)
+        if position > len(found) or found[position - 1][0] != name or found[position - 1][1] not in kinds
+    ]
+    problems += [f"column {name} is not of the contract" for name, _ in found[len(CONTRACT) :]]
+    if problems:
+        raise SourceError(
+            "include/sql/crm/extract_subscriptions.sql breaks docs/crm-contract.md: " + "; ".join(problems)
+        )
+
+
+def count_rows(db: sql.Connection, filters: Filters) -> int:
+    """Count what the extract with *filters* gives, in the same snapshot."""
+    extract = sql.statement("crm/extract_subscriptions")
+    row = db.execute(f"SELECT count(*) FROM ({extract}) AS extract", filters.parameters()).fetchone()
+    return int(row[0]) if row else 0
+
+
+def stream(db: sql.Connection, filters: Filters) -> Iterator[list[str | None]]:
+    """Yield the extract's rows as texts (None for null), read by COPY to the end or not at all.
+
+    Raises SourceError when the CRM breaks off: what came before is then no extract.
+    """
+    extract = sql.statement("crm/extract_subscriptions")
+    try:
+        with db.cursor() as cursor, cursor.copy(f"COPY ({extract}) TO STDOUT", filters.parameters()) as copy:
+            for block in copy:
+                yield _fields(bytes(block))
+    except psycopg.Error as error:
+        raise SourceError(f"the extract from crm_db broke off: {error}: nothing was removed, run again") from error
+
+
+def _fields(line: bytes) -> list[str | None]:
+    texts: list[str | None] = list(line[:-1].decode().split("\t"))
+    if b"\\" in line:
+        return [None if text == "\\N" else _unescaped(text or "") for text in texts]
+    return texts
+
+
+_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
+
+
+def _unescaped(text: str) -> str:
+    if "\\" not in text:
+        return text
+    parts = iter(text.split("\\"))
+    out = [next(parts)]
+    for part in parts:
+        if part:
+            out.append(_ESCAPES.get(part[0], part[0]) + part[1:])
+        else:  # an escaped backslash: the split left an empty part, the next one follows it unescaped
+            out.append("\\" + next(parts, ""))
+    return "".join(out)
+
+
+def read_by_number(
+    db: sql.Connection, subscription_numbers: Iterable[SubscriptionNumber]
+) -> list[Subscription | RejectedRow]:
+    """Return all subscriptions, as they are now, of the accounts that *subscription_numbers* belong to."""
+    found = sql.rows(db, "crm/extract_by_number", subscription_numbers=list(subscription_numbers))
+    return [parse_row(_as_texts(row)) for row in found]
+
+
+def _as_texts(row: Sequence[Any]) -> list[str | None]:
+    return [
+        None if value is None else json.dumps(value) if isinstance(value, list | dict) else str(value) for value in row
+    ]
+
+
+def parse_row(fields: Sequence[str | None]) -> Subscription | RejectedRow:
+    """Read one row of the contract, or say why it cannot be read. Nothing is invented for what is missing."""
+    row = PackedRow(*fields)
+    try:
+        return Subscription(
+            subscription_number=SubscriptionNumber(_required("subscription_number", row.subscription_number)),
+            account=AccountId(_required("account_id", row.account_id)),
+            state=parse_state(row.state),
+            subscription_type=row.subscription_type or "",
+            created_at=datetime.fromisoformat(row.created_at) if row.created_at else None,
+            services=parse_services(row.services),
+            items=parse_items(row.items),
+            subscriber=Subscriber(
+                name=row.name or "", email=row.email or None, phone=row.phone or None, address=row.address or None
+            ),
+        )
+    except RowError as error:
+        return rejected(row.subscription_number, row.account_id, error)
+
+
+def rejected(subscription_number: str | None, account: str | None, error: RowError) -> RejectedRow:
+    """Return the rejected row that says how a row breaks the contract."""
+    return RejectedRow(
+        subscription_number=SubscriptionNumber(subscription_number or ""),
+        account=AccountId(account) if account else None,
+        reason=RejectedReason.MALFORMED_ROW,
+        explanation=f"subscription {subscription_number!r} {error}: mend it in the CRM, or in include/sql/crm/",
+    )
+
+
+def parse_state(state: str | None) -> SubscriptionState:
+    """Return the subscription's state, or raise RowError for one the contract does not have."""
+    try:
+        return SubscriptionState(_required("state", state))
+    except ValueError:
+        raise RowError(f"has the state {state!r}, which docs/crm-contract.md does not have") from None
+
+
+def parse_services(packed: str | None) -> tuple[Service, ...]:
+    """Return the services of a row, or raise RowError."""
+    return tuple(_service(member) for member in _members("services", packed))
+
+
+def _service(member: dict[str, Any]) -> Service:
+    code = member.get("code")
+    if not isinstance(code, str) or not code:
+        raise RowError(f"has a service without a code: {_shown(member)}")
+    distributors = member.get("distributors") or []
+    if not isinstance(distributors, list) or not all(isinstance(one, str) for one in distributors):
+        raise RowError(f"has service {code!r} with distributors {distributors!r}, not an array of codes")
+    bundle = member.get("bundle")
+    if bundle is not None and not isinstance(bundle, str):
+        raise RowError(f"has service {code!r} with bundle {bundle!r}, not a code")
+    return Service(
+        code=code,
+        type=_of(ServiceType, member.get("type"), f"service {code!r} of type"),
+        state=_of(ServiceState, member.get("state"), f"service {code!r} in state"),
+        distributors=tuple(DistributorCode(one) for one in distributors),
+        bundle=bundle,
+    )
+
+
+def parse_items(packed: str | None) -> tuple[InstalledItem, ...]:
+    """Return the installed items of a row, or raise RowError."""
+    return tuple(_item(member) for member in _members("items", packed))
+
+
+def _item(member: dict[str, Any]) -> InstalledItem:
+    serial_number, kind, place = member.get("serial_number"), member.get("type"), member.get("distributor")
+    if not isinstance(serial_number, str) or not serial_number:
+        raise RowError(f"has an installed item without a serial number: {_shown(member)}")
+    if not isinstance(kind, str) or not kind:
+        raise RowError(f"has installed item {serial_number!r} without a type")
+    if place is not None and not isinstance(place, str):
+        raise RowError(f"has installed item {serial_number!r} at distributor {place!r}, not a code")
+    return InstalledItem(
+        serial_number=SerialNumber(serial_number),
+        type=kind,
+        distributor=DistributorCode(place) if place else None,
+    )
+
+
+def _required(column: str, value: str | None) -> str:
+    if not value:
+        raise RowError(f"has no {column}")
+    return value
+
+
+def _members(column: str, packed: str | None) -> list[dict[str, Any]]:
+    # A null is not an empty list: taken for one, it would take everything away.
+    try:
+        members = json.loads(_required(column, packed))
+    except ValueError:
+        raise RowError(f"has {column} that are not JSON") from None
+    if not isinstance(members, list) or not all(isinstance(member, dict) for member in members):
+        raise RowError(f"has {column} that are not an array of objects: {_shown(members)}")
+    return members
+
+
+def _of(kind: Any, value: Any, what: str) -> Any:
+    try:
+        return kind(value)
+    except ValueError:
+        raise RowError(f"has {what} {value!r}, which docs/crm-contract.md does not have") from None
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value)[:80]

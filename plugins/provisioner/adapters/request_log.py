@@ -1,0 +1,222 @@
+"""Open requests and the log of closed ones. A request is here before a byte of it leaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from provisioner.adapters import sql
+from provisioner.core import wire
+from provisioner.core.model import AccountId, Command, CreateAccount, RequestState, SubscriptionNumber
+
+REQUEST_NUMBER = "PR-{:010d}"
+
+# Our own codes of requests that were closed without being sent.
+SUPERSEDED = "SUPERSEDED"
+EARLIER_REQUEST_REJECTED = "EARLIER_REQUEST_REJECTED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRequest:
+    """A request that has no outcome yet. *left*: a byte of it may have reached Tucano."""
+
+    sequence_number: int
+    request_number: str
+    account: AccountId
+    subscription_number: SubscriptionNumber
+    command: Command
+    body: bytes = field(repr=False)
+    state: RequestState = RequestState.PENDING
+    left: bool = False
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenPlan:
+    """The open requests of one account in sending order."""
+
+    plan_number: int
+    unknown_attempts: int
+    requests: tuple[OpenRequest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRequest:
+    """A request to be written at its *position* (from 1) of the account's plan; *leaving* lets it go at once."""
+
+    request: OpenRequest
+    plan_number: int
+    position: int
+    leaving: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """The end of a request: what Tucano answered, or our own code where it was never sent."""
+
+    sequence_number: int
+    state: RequestState
+    attempts: int
+    already: bool = False
+    error_code: str | None = None
+    error_description: str | None = None
+    reference_number: str | None = None
+    response: str | None = field(default=None, repr=False)
+
+
+def read_open(db: sql.Connection, accounts: Iterable[AccountId]) -> dict[AccountId, OpenPlan]:
+    """Return the open plans of *accounts*; most have none."""
+    found: dict[AccountId, OpenPlan] = {}
+    requests: dict[AccountId, list[OpenRequest]] = {}
+    for row in sql.rows(db, "request_log/read_open_requests", accounts=list(accounts)):
+        account, plan_number, unknown_attempts, sequence_number, request_number, subscription_number = row[:6]
+        _, _, _, body, state, sent_at, attempts = row[6:]
+        requests.setdefault(account, []).append(
+            OpenRequest(
+                sequence_number=sequence_number,
+                request_number=request_number,
+                account=account,
+                subscription_number=subscription_number,
+                command=wire.decode_body(body),
+                body=body,
+                state=RequestState(state),
+                left=sent_at is not None,
+                attempts=attempts,
+            )
+        )
+        found[account] = OpenPlan(
+            plan_number=plan_number, unknown_attempts=unknown_attempts, requests=tuple(requests[account])
+        )
+    return found
+
+
+def draw_numbers(db: sql.Connection, count: int) -> list[int]:
+    """Return *count* new sequence numbers."""
+    return [number for (number,) in sql.rows(db, "request_log/draw_numbers", count=count)]
+
+
+def open_plans(db: sql.Connection, accounts: Iterable[AccountId], *, batch_id: int) -> dict[AccountId, int]:
+    """Open a plan for each account, or take over the one it has; return the plan numbers."""
+    return dict(sql.rows(db, "request_log/open_plans", accounts=list(accounts), batch_id=batch_id))
+
+
+def insert(
+    db: sql.Connection, planned: Iterable[PlannedRequest], *, batch_id: int, caused_by: str, now: datetime
+) -> None:
+    """Write new requests; those *leaving* may be sent once this transaction is committed. *now* is aware."""
+    with db.cursor() as cursor, cursor.copy(sql.statement("request_log/copy_open_requests")) as copy:
+        for plan in planned:
+            request = plan.request
+            parameters = stored_parameters(request.command)
+            copy.write_row(
+                (
+                    request.sequence_number,
+                    request.request_number,
+                    request.account,
+                    plan.plan_number,
+                    plan.position,
+                    batch_id,
+                    request.subscription_number,
+                    wire.name_of(request.command).value,
+                    parameters.get("distributor"),
+                    json.dumps(parameters),
+                    request.body,
+                    caused_by,
+                    now if plan.leaving else None,
+                    1 if plan.leaving else 0,
+                )
+            )
+
+
+def stored_parameters(command: Command) -> dict[str, Any]:
+    """Return the parameters to be kept beside the body: all, but nothing of CREATE_ACCOUNT's personal data."""
+    return {} if isinstance(command, CreateAccount) else wire.parameters(command)
+
+
+def place(db: sql.Connection, position_by_number: Mapping[int, int], *, batch_id: int, leaving: Sequence[int]) -> None:
+    """Give kept requests their positions in a fresh plan; *leaving* are let go."""
+    sql.run(
+        db,
+        "request_log/place_requests",
+        sequence_numbers=list(position_by_number),
+        positions=list(position_by_number.values()),
+        batch_id=batch_id,
+        leaving=list(leaving),
+    )
+
+
+def arm(db: sql.Connection, sequence_numbers: Iterable[int]) -> None:
+    """Let requests go: after the commit of this they may be sent."""
+    sql.run(db, "request_log/arm_requests", sequence_numbers=list(sequence_numbers))
+
+
+def disarm(db: sql.Connection, failure_by_number: Mapping[int, str]) -> None:
+    """Record that requests provably never left."""
+    sql.run(
+        db,
+        "request_log/disarm_requests",
+        sequence_numbers=list(failure_by_number),
+        failures=list(failure_by_number.values()),
+    )
+
+
+def mark_unknown(db: sql.Connection, unsure: Sequence[tuple[int, int, str]]) -> None:
+    """Record silences: (sequence number, attempts made, what happened)."""
+    sql.run(
+        db,
+        "request_log/mark_unknown",
+        sequence_numbers=[number for number, _, _ in unsure],
+        attempts=[attempts for _, attempts, _ in unsure],
+        failures=[failure for _, _, failure in unsure],
+    )
+
+
+def park(db: sql.Connection, reason_by_account: Mapping[AccountId, str]) -> None:
+    """Leave the plans of accounts to the next night and to a person."""
+    sql.run(
+        db,
+        "request_log/park_plans",
+        accounts=list(reason_by_account),
+        reasons=list(reason_by_account.values()),
+    )
+
+
+def close(db: sql.Connection, closings: Sequence[Closing]) -> None:
+    """Move requests to the log in the given order, in the transaction of what they taught."""
+    sql.run(
+        db,
+        "request_log/close_requests",
+        sequence_numbers=[c.sequence_number for c in closings],
+        states=[c.state.value for c in closings],
+        already=[c.already for c in closings],
+        error_codes=[c.error_code for c in closings],
+        error_descriptions=[c.error_description for c in closings],
+        reference_numbers=[c.reference_number for c in closings],
+        attempts=[c.attempts for c in closings],
+        responses=[None if c.response is None else c.response.encode() for c in closings],
+    )
+
+
+def close_plans(db: sql.Connection, accounts: Iterable[AccountId]) -> None:
+    """Close the plans of those accounts that have no open request left."""
+    sql.run(db, "request_log/close_plans", accounts=list(accounts))
+
+
+def reserve(db: sql.Connection, *, provider: str, count: int, requests_per_second: float) -> float:
+    """Reserve *count* places in the queue of all doors; return the seconds until the first one."""
+    (seconds,) = sql.one(
+        db,
+        "request_log/reserve_sending",
+        provider=provider,
+        count=count,
+        requests_per_second=requests_per_second,
+    )
+    return float(seconds)
+
+
+def pause(db: sql.Connection, *, provider: str, seconds: float) -> None:
+    """Make every door wait, as the platform asked."""
+    sql.run(db, "request_log/pause_sending", provider=provider, seconds=seconds)

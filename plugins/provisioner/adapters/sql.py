@@ -1,0 +1,45 @@
+"""Statements live in include/sql/<adapter>/<verb_object>.sql, one a file; this module reads and runs them."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, LiteralString, TypeAlias, cast
+
+import psycopg
+
+SQL_FOLDER = Path(__file__).resolve().parents[3] / "include" / "sql"
+
+Row: TypeAlias = tuple[Any, ...]
+Connection: TypeAlias = "psycopg.Connection[Row]"
+Cursor: TypeAlias = "psycopg.Cursor[Row]"
+
+
+@cache
+def statement(name: str) -> LiteralString:
+    """Return the statement *name* ('folder/verb_object') without its header.
+
+    The header is dropped since the driver would take a percent sign in it for a parameter.
+    """
+    lines = (SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8").splitlines()
+    text = "\n".join(line for line in lines if not line.lstrip().startswith("--")).strip().rstrip(";")
+    # Text of our own repository, never of a user: safe to hand to the driver as a literal.
+    return cast(LiteralString, text)
+
+
+def run(db: Connection, name: str, **parameters: Any) -> Cursor:
+    """Run the statement *name* with bound *parameters* and return its cursor."""
+    return db.execute(statement(name), parameters)
+
+
+def rows(db: Connection, name: str, **parameters: Any) -> list[Row]:
+    """Run the statement *name* and return all its rows."""
+    return run(db, name, **parameters).fetchall()
+
+
+def one(db: Connection, name: str, **parameters: Any) -> Row:
+    """Run the statement *name*, which always returns exactly one row, and return it."""
+    row = run(db, name, **parameters).fetchone()
+    if row is None:
+        raise LookupError(f"{name} returned no row for {sorted(parameters)}")
+    return row

@@ -1,0 +1,78 @@
+"""The platform over HTTP. What goes out are stored bytes; what comes back is an answer or a transport failure."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import aiohttp
+
+from provisioner.core import policy
+from provisioner.core.outcome import TransportFailure
+from provisioner.core.wire import Answer, parse_answer
+
+PATH = "/api/v1/requests"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where Tucano is and who we are there."""
+
+    url: str
+    user: str
+    password: str = field(repr=False)
+
+
+class TucanoClient:
+    """Sends one request at a time for its caller; many callers may send at once."""
+
+    def __init__(self, session: aiohttp.ClientSession, endpoint: Endpoint) -> None:
+        self._session = session
+        self._url = endpoint.url.rstrip("/") + PATH
+
+    async def send(self, request_number: str, body: bytes) -> Answer | TransportFailure:
+        """POST *body* under *request_number*; never raises for what a network or a server may do.
+
+        A redirect is not followed; an answer longer than the contract's can be is cut and so not understood.
+        """
+        headers = {"Idempotency-Key": request_number, "Content-Type": "application/json"}
+        try:
+            async with self._session.post(
+                self._url, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                content = await response.content.read(policy.ANSWER_BYTES)
+                while len(content) < policy.ANSWER_BYTES and (
+                    more := await response.content.read(policy.ANSWER_BYTES - len(content))
+                ):
+                    content += more
+                if not response.content.at_eof():
+                    response.close()
+                return parse_answer(response.status, response.headers, content, now=datetime.now(UTC))
+        # Only a connection that was never made proves that nothing left.
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            return TransportFailure(sent=False, reason=f"no connection: {type(error).__name__}")
+        except TimeoutError:
+            return TransportFailure(sent=True, reason=f"no answer in {policy.ANSWER_SECONDS:g} s")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return TransportFailure(sent=True, reason=f"connection broke: {type(error).__name__}")
+
+
+@asynccontextmanager
+async def connect(endpoint: Endpoint, *, in_flight: int) -> AsyncIterator[TucanoClient]:
+    """Open a client with at most *in_flight* connections; closes them at the end."""
+    timeout = aiohttp.ClientTimeout(
+        total=policy.CONNECT_SECONDS + policy.ANSWER_SECONDS,
+        sock_connect=policy.CONNECT_SECONDS,
+        sock_read=policy.ANSWER_SECONDS,
+    )
+    async with aiohttp.ClientSession(
+        auth=aiohttp.BasicAuth(endpoint.user, endpoint.password, encoding="utf-8"),
+        connector=aiohttp.TCPConnector(limit=in_flight),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=timeout,
+        # Proxies of the environment would see the credentials; the platform is reached directly.
+        trust_env=False,
+    ) as session:
+        yield TucanoClient(session, endpoint)

@@ -1,0 +1,99 @@
+"""The asymmetric gate: giving is always allowed, taking away only in amounts a night can explain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from provisioner.core.model import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedChange:
+    """What a whole batch would do, in accounts. *base*: the accounts of the extract."""
+
+    base: int
+    pure_removals: int
+    replacements: int
+    changed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Which removals may go. *held_because* says what a person has to know when some may not."""
+
+    pure: bool
+    replacements: bool
+    held_because: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What is known of an extract. *last_whole_accounts* is None on day one and for a filtered run."""
+
+    filtered: bool
+    extracted_rows: int
+    counted_rows: int | None
+    rejected_rows: int
+    landed_accounts: int
+    duplicate_keys: Sequence[str] = ()
+    last_whole_accounts: int | None = None
+
+
+def not_whole_because(proof: Proof, settings: Settings) -> tuple[str, ...]:
+    """Return why an extract is not proven whole; () means that it is."""
+    reasons = []
+    if proof.extracted_rows == 0 and not proof.filtered:
+        reasons.append("the extract is empty")
+    if proof.duplicate_keys:
+        shown = ", ".join(proof.duplicate_keys[:5])
+        reasons.append(f"{len(proof.duplicate_keys)} subscription numbers came more than once ({shown})")
+    if proof.counted_rows is not None and proof.counted_rows != proof.extracted_rows:
+        reasons.append(f"{proof.extracted_rows} rows were read but {proof.counted_rows} counted in the same snapshot")
+    rejected_share = proof.rejected_rows / max(proof.extracted_rows, 1)
+    if rejected_share > settings.rejected_rows_share:
+        reasons.append(
+            f"{proof.rejected_rows} of {proof.extracted_rows} rows were rejected, more than "
+            f"rejected_rows_share {settings.rejected_rows_share:.2%}"
+        )
+    if proof.last_whole_accounts is not None:
+        least = proof.last_whole_accounts * settings.minimum_accounts_share
+        if proof.landed_accounts < least:
+            reasons.append(
+                f"{proof.landed_accounts} accounts against {proof.last_whole_accounts} in the last whole extract, "
+                f"less than minimum_accounts_share {settings.minimum_accounts_share:.0%}"
+            )
+    return tuple(reasons)
+
+
+def judge(change: PlannedChange, *, whole: bool, allow_removals: bool, settings: Settings) -> Verdict:
+    """Decide which removals of a batch may go.
+
+    An extract that is not whole takes nothing away, whatever a person says: allowing removals needs an extract
+    worth the name. Pure removals and replacements (the account gains something in the same plan) are measured
+    apart, each held when it is beyond the count *and* beyond its share of the base.
+    """
+    if not whole:
+        return Verdict(pure=False, replacements=False, held_because=("the extract is not proven whole",))
+    if allow_removals:
+        return Verdict(pure=True, replacements=True)
+    reasons = []
+    pure = _within(change.pure_removals, change.base, settings.removals_count, settings.removals_share)
+    if not pure:
+        reasons.append(
+            f"{change.pure_removals} of {change.base} accounts would lose service and gain nothing, beyond "
+            f"removals_count {settings.removals_count} and removals_share {settings.removals_share:.2%}"
+        )
+    replacements = _within(
+        change.replacements, change.base, settings.removals_count, settings.replacements_share
+    )
+    if not replacements:
+        reasons.append(
+            f"{change.replacements} of {change.base} accounts would have service replaced, beyond "
+            f"removals_count {settings.removals_count} and replacements_share {settings.replacements_share:.2%}"
+        )
+    return Verdict(pure=pure, replacements=replacements, held_because=tuple(reasons))
+
+
+def _within(count: int, base: int, most: int, share: float) -> bool:
+    return count <= most or count <= share * base
