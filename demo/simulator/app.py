@@ -228,7 +228,7 @@ def _entry(n: int, headers: Mapping[str, str], raw: bytes, document: object) -> 
         "request_number": _text(fields.get("request_number")) or headers.get("Idempotency-Key"),
         "command": _text(fields.get("command")),
         "account": _text(fields.get("account")),
-        "parameters": json.dumps(fields.get("parameters")),
+        "parameters": _as_json(fields.get("parameters")),
         "digest": sha256(raw).hexdigest(),
         "fault": None,
     }
@@ -243,6 +243,13 @@ def _what_faults_look_at(document: object) -> dict[str, Any]:
         "account": _text(fields.get("account")) or "",
         "options": [each for each in options if isinstance(each, str)] if isinstance(options, list) else [],
     }
+
+
+def _as_json(value: object) -> str:
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (ValueError, RecursionError):  # 1e999, or nested without end: nothing a ledger could show
+        return "null"
 
 
 def _text(value: object) -> str | None:

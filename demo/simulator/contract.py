@@ -13,6 +13,7 @@ import yaml
 
 CONTRACT_FILE = Path(__file__).resolve().parents[2] / "include" / "tucano-api.yaml"
 REQUESTS_PATH = "/api/v1/requests"
+LONGEST_COMPLAINT = 300  # validators quote what they complain about, and that may be a megabyte
 
 
 class NotJsonError(ValueError):
@@ -59,12 +60,16 @@ class Contract:
 
     def breach(self, document: object) -> str | None:
         """Say in one sentence how *document* breaks the schema of a request, or None if it keeps it."""
-        if self._request.is_valid(document):
+        try:
+            valid = self._request.is_valid(document)
+        except ValueError as error:  # nested deeper than the validator goes
+            return f"the body: {error}"
+        if valid:
             return _unsorted(document)
         for validator in (self._outline, self._branch_by_command.get(_command_of(document))):
             for error in validator.iter_errors(document) if validator else ():
                 where = "/".join(str(step) for step in error.instance_path) or "the body"
-                return f"{where}: {error.message}"
+                return f"{where}: {error.message}"[:LONGEST_COMPLAINT]
         return "the body matches no command of the contract"
 
     def _compile(self, schema: Mapping[str, Any]) -> Any:

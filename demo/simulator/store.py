@@ -1,9 +1,10 @@
 """The platform's state in one SQLite file: nothing is answered before it is durable there.
 
 There is no copy in memory that could disagree with the file. Many requests share one transaction:
-it opens with the first change and commits once the requests already at hand have been decided, and
-only then are their answers sent. SQLite rather than a journal of our own, because torn writes, replay
-and look-ups by key are solved there, and because a restart then costs nothing however long the ledger.
+it opens with the first change and commits as soon as as many have joined as did the last time, or a
+millisecond later; only then are their answers sent. SQLite rather than a journal of our own, because
+torn writes, replay and look-ups by key are solved there, and because a restart then costs nothing
+however long the ledger.
 """
 
 from __future__ import annotations
@@ -20,9 +21,8 @@ from demo.simulator.rules import Holder, Seen
 SCHEMA = Path(__file__).with_name("schema.sql")
 FORMAT = 1
 PLATFORM_TABLES = ("account", "active_option", "material", "answer")
-GATHER_SECONDS = (
-    0.001  # how long the first request of a batch waits for company; a commit costs about half of it
-)
+# How long the first request of a batch waits for as many as the last batch had; a commit costs half of it.
+GATHER_SECONDS = 0.001
 
 
 class StateFileError(Exception):
@@ -35,6 +35,7 @@ class Store:
     def __init__(self, path: Path, *, on_failure: Callable[[BaseException], None]) -> None:
         self._on_failure = on_failure
         self._batch: asyncio.Future[None] | None = None
+        self._joined = self._joined_last = 0
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=0.2, check_same_thread=True)
             # Exclusive: a second simulator on this file must fail at its start, not corrupt the first.
@@ -133,6 +134,10 @@ class Store:
             " status = excluded.status, body = excluded.body",
             entry,
         )
+        self._joined += 1
+        if self._joined >= self._joined_last:
+            # Soon, not now: who else is at hand in this turn of the loop still joins.
+            asyncio.get_running_loop().call_soon(self.flush)
 
     # -- durability -------------------------------------------------------------------------------
 
@@ -146,6 +151,7 @@ class Store:
         batch, self._batch = self._batch, None
         if batch is None:
             return
+        self._joined, self._joined_last = 0, self._joined
         try:
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
