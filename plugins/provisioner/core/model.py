@@ -117,6 +117,34 @@ class Material:
     material_type: MaterialType
 
 
+class RejectedReason(StrEnum):
+    """Why a row of the extract is not used. The explanation beside it says it in full."""
+
+    MALFORMED_ROW = "MALFORMED_ROW"
+    INVALID_VALUE = "INVALID_VALUE"
+    UNKNOWN_DISTRIBUTOR = "UNKNOWN_DISTRIBUTOR"
+    NO_DISTRIBUTOR = "NO_DISTRIBUTOR"
+    SERVICE_NOT_ALLOWED = "SERVICE_NOT_ALLOWED"
+    TOO_FEW_SERVICES = "TOO_FEW_SERVICES"
+    TOO_MANY_SERVICES = "TOO_MANY_SERVICES"
+    TOO_FEW_DEVICES = "TOO_FEW_DEVICES"
+    TOO_MANY_DEVICES = "TOO_MANY_DEVICES"
+    ITEM_IN_TWO_PLACES = "ITEM_IN_TWO_PLACES"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedRow:
+    """A subscription for which nothing is sent and from whose account nothing is taken away.
+
+    *explanation* names the thing, the value and the next step. *account* is None where the row says none.
+    """
+
+    subscription_number: SubscriptionNumber
+    account: AccountId | None
+    reason: RejectedReason
+    explanation: str
+
+
 Option: TypeAlias = tuple[DistributorCode, OptionCode]
 
 
@@ -259,6 +287,7 @@ class Settings:
     rejected_rows_share: float
     removals_count: int
     removals_share: float
+    replacements_share: float
     provider_change_share: float
     rejections_share: float
     keep_days: int
@@ -267,13 +296,16 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """The provider file, parsed. *hash* is sha256 over its canonical JSON and names this version."""
+    """The provider file, parsed. *hash* is sha256 over its canonical JSON and names this version.
+
+    A physical good mapped to None is installed but not registered in Tucano (a remote control, a dish).
+    """
 
     name: str
     alternative_code: str
     state: LifeCycleState
     distributors: dict[DistributorCode, Distributor]
     services: dict[str, ServiceMapping]
-    physical_goods: dict[str, MaterialType]
+    physical_goods: dict[str, MaterialType | None]
     settings: Settings
     hash: str = field(default="")

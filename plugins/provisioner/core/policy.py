@@ -1,0 +1,93 @@
+"""Named numbers, each with its reason. What an operator may change stands in the provider file as well."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from provisioner.core.model import Settings
+
+ACTIVATE_FIRST: Final = "activate_first"
+SUSPEND_FIRST: Final = "suspend_first"
+
+DEFAULT_SETTINGS: Final = Settings(
+    # None: a service or item without a distributor is a rejected row. Guessing a viewing point would switch
+    # channels on in the wrong room.
+    default_distributor=None,
+    # A swap must never leave the screen dark, so the new channels come before the old ones go.
+    swap_order=ACTIVATE_FIRST,
+    # A subscriber who pays again tomorrow keeps his box; only the operator knows whether he wants it back.
+    remove_material_on_deactivation=False,
+    # Requests a second from all doors together: 100,000 requests in under four minutes, and a tenth of what
+    # one sender was measured to reach, so that the platform, not we, is spared.
+    requests_per_second=500.0,
+    # Accounts sent at the same time by one task. A platform that answers in 20 ms is filled by 128:
+    # half of it leaves the other half to the second worker.
+    in_flight=64,
+    # Up to here one mapped task an account: a person still reads forty lines in the UI; Airflow is asked for
+    # at most 64 mapped tasks a run.
+    fan_out_limit=40,
+    # Accounts of one chunk: long enough that a task's start (seconds) is small against its work, short enough
+    # that a lost worker loses little.
+    chunk_size=500,
+    # Share of requests_per_second that the nightly run leaves free: a person who waits before the television
+    # comes before the night's work.
+    real_time_share=0.2,
+    # After ten silences with back-off a person has to ask the platform what happened.
+    unknown_attempts=10,
+    # Fewer accounts than this share of the last whole extract is a broken extract, not a mass cancellation.
+    minimum_accounts_share=0.98,
+    # More rejected rows than this is a changed CRM schema, not bad rows.
+    rejected_rows_share=0.001,
+    # Removals are held beyond this count *and* this share of the base: a small base has few subscribers but
+    # also few removals a night, a large one has many of both.
+    removals_count=50,
+    removals_share=0.005,
+    # A replacement gives as it takes, so it is measured apart and more freely: a new
+    # line-up moves many accounts at once.
+    replacements_share=0.05,
+    # A mapping mistake touches many accounts in both directions; a new channel pack few at a time.
+    provider_change_share=0.05,
+    # Rejections above this share of a run's requests make it red: single ones are data, many are a cause.
+    rejections_share=0.05,
+    # Closed requests stay hot for a quarter: the span in which an invoice is disputed.
+    keep_days=92,
+    # The `apip` claim of the token: the address the pages are reached at.
+    api_ip="127.0.0.1",
+)
+
+# Of the southbound contract: connecting to a near server takes milliseconds, and a platform that thinks for
+# half a minute is as good as silent.
+CONNECT_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 30.0
+
+# A claim outlives two missed renewals, and no more: what a dead worker held is free half a minute later.
+CLAIM_SECONDS: Final = 30.0
+CLAIM_RENEWAL_SECONDS: Final = 10.0
+# Sending stops this long before the claim ends by our own clock: what was sent last has arrived, and clocks
+# that drift apart by a tenth do no harm, before another writer can begin.
+CLAIM_MARGIN_SECONDS: Final = 10.0
+
+# Single silences are lost packets; twenty in a row are a platform that is down.
+UNKNOWN_IN_A_ROW: Final = 20
+
+# Seconds before an UNKNOWN or refused request is sent again: doubling from half a second finds a short hiccup
+# early; a minute is the most a person who watches would wait.
+BACK_OFF_FIRST_SECONDS: Final = 0.5
+BACK_OFF_LONGEST_SECONDS: Final = 60.0
+# Whoever is told to wait longer than a day is overtaken by the next nightly run.
+RETRY_AFTER_LONGEST_SECONDS: Final = 86_400.0
+
+# Outcomes are flushed after this time or number, whichever comes first (0.95 of the unlogged speed).
+FLUSH_SECONDS: Final = 0.02
+FLUSH_ROWS: Final = 1_000
+# Accounts are claimed about half a second of sending ahead, so that the real-time lane is never locked out.
+CLAIM_AHEAD_SECONDS: Final = 0.5
+
+# An answer of the contract has a few hundred bytes; what is longer is not one and is not read to its end.
+ANSWER_BYTES: Final = 65_536
+
+# More mapped tasks slow Airflow's scheduler down without sending faster.
+MAPPED_TASKS: Final = 64
+
+# The real-time lane has no end of run, so its removals are counted in a sliding window.
+REMOVALS_WINDOW_SECONDS: Final = 3_600.0
