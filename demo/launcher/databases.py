@@ -6,7 +6,7 @@ import secrets
 
 import psycopg
 
-from demo.launcher.postgres import Postgres
+from demo.launcher.administration import Postgres
 from provisioner import migrate
 
 CRM_ROLES = ("crm_owner", "crm_reader")

@@ -21,9 +21,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import psycopg
-from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 
+from demo.launcher.administration import SUPERUSER, Postgres
 from demo.launcher.errors import LauncherError
 from demo.launcher.processes import (
     LOOPBACK,
@@ -36,78 +35,27 @@ from demo.launcher.processes import (
     wait_until_gone,
 )
 
-SUPERUSER = "postgres"
 NOBODY = 65534  # uid and gid, on every Linux distribution
 START_SECONDS = 60  # the first start after a kill replays the write-ahead log
 STOP_SECONDS = 30
-
-
-class Postgres:
-    """A PostgreSQL server that runs, and a user of it who may create databases.
-
-    *passwords* are those of the roles that `dsn` can be asked for, by role name.
-    """
-
-    def __init__(self, admin_dsn: str) -> None:
-        """Take the server of *admin_dsn*, a libpq URI or key=value string."""
-        parts = conninfo_to_dict(admin_dsn)
-        self.host = str(parts.get("host") or LOOPBACK)
-        self.port = int(parts.get("port") or 5432)
-        self.admin = str(parts.get("user") or SUPERUSER)
-        self.passwords: dict[str, str] = {self.admin: str(parts.get("password") or "")}
-
-    def dsn(self, dbname: str, user: str | None = None) -> str:
-        """Return the URI of a database for *user* (default: the admin)."""
-        name = user or self.admin
-        return f"postgresql://{name}:{self.passwords[name]}@{self.host}:{self.port}/{dbname}"
-
-    def admin_dsn(self, dbname: str = SUPERUSER) -> str:
-        """Return the URI of a database for the user who may create databases."""
-        return self.dsn(dbname)
-
-    def create_role(self, name: str, password: str) -> None:
-        """Create a role that may log in, or give an existing one this password."""
-        verb = "ALTER" if self._exists("SELECT 1 FROM pg_roles WHERE rolname = %s", name) else "CREATE"
-        self._run(f"{verb} ROLE {{}} LOGIN PASSWORD {{}}", sql.Identifier(name), sql.Literal(password))
-        self.passwords[name] = password
-
-    def create_database(self, name: str, template: str | None = None, owner: str | None = None) -> None:
-        """Create a database, as a copy of *template* (nobody may be connected to it) and owned by *owner*."""
-        statement = "CREATE DATABASE {} TEMPLATE {}"
-        names = [sql.Identifier(name), sql.Identifier(template or "template1")]
-        if owner is not None:
-            statement += " OWNER {}"
-            names.append(sql.Identifier(owner))
-        if template is not None:
-            statement += " STRATEGY FILE_COPY"  # half the time of WAL_LOG for a database of many tables
-        self._run(statement, *names)
-
-    def has_database(self, name: str) -> bool:
-        """Say whether a database of that name exists."""
-        return self._exists("SELECT 1 FROM pg_database WHERE datname = %s", name)
-
-    def drop_database(self, name: str) -> None:
-        """Drop a database, ending whatever is still connected to it; nothing happens if it does not exist."""
-        self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", sql.Identifier(name))
-
-    def _exists(self, query: str, name: str) -> bool:
-        with psycopg.connect(self.admin_dsn(), autocommit=True) as connection:
-            return connection.execute(query.encode(), (name,)).fetchone() is not None
-
-    def _run(self, statement: str, *parts: sql.Composable) -> None:
-        with psycopg.connect(self.admin_dsn(), autocommit=True) as connection:
-            connection.execute(sql.SQL(statement).format(*parts))
 
 
 class PostgresServer(Postgres):
     """One cluster below *folder* and the server that runs it; the cluster is made by the first start.
 
     *durable* False is for clusters that are thrown away: nothing waits for the disk. *port* None takes a free
-    one. The cluster outlives stop, kill and this object: the same folder brings it back.
+    one. *environment* is added to the server's. The cluster outlives stop, kill and this object: the same
+    folder brings it back.
     """
 
     def __init__(
-        self, folder: Path, *, durable: bool = True, shared_buffers: str = "256MB", port: int | None = None
+        self,
+        folder: Path,
+        *,
+        durable: bool = True,
+        shared_buffers: str = "256MB",
+        port: int | None = None,
+        environment: dict[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.cluster = folder / "cluster"
@@ -115,6 +63,7 @@ class PostgresServer(Postgres):
         self.durable = durable
         self.shared_buffers = shared_buffers
         self.asked_port = port
+        self.environment = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"} | (environment or {})
         self.identity: ProcessIdentity | None = None
         password = _kept_password(folder)
         super().__init__(f"postgresql://{SUPERUSER}:{password}@{LOOPBACK}:{port or 0}/{SUPERUSER}")
@@ -231,7 +180,7 @@ class PostgresServer(Postgres):
             "log_timezone": "UTC",
         }
         if not self.durable:
-            # A commit still reaches the kernel before it is acknowledged, so that a killed server loses nothing.
+            # A commit still reaches the kernel before it is acknowledged: a killed server loses nothing.
             settings |= {"fsync": "off", "full_page_writes": "off"}
         command: list[str | Path] = [binaries / "postgres", "-D", self.cluster]
         for name, value in settings.items():
@@ -275,7 +224,7 @@ class PostgresServer(Postgres):
 
     def _as_whom(self) -> dict[str, Any]:
         """Return how to start a process of the server: never as root, in an environment without secrets."""
-        how: dict[str, Any] = {"cwd": self.folder, "env": {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}}
+        how: dict[str, Any] = {"cwd": self.folder, "env": self.environment}
         if os.geteuid() == 0:
             how |= {"user": NOBODY, "group": NOBODY, "extra_groups": []}
         return how

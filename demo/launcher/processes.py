@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,25 +64,30 @@ def wait_until_gone(identity: ProcessIdentity, *, seconds: float) -> bool:
     return True
 
 
-def end_group(identity: ProcessIdentity, *, seconds: float) -> bool:
-    """End the process and its group: SIGTERM, and SIGKILL to what is left after *seconds*.
+def end_all(
+    identities: Iterable[ProcessIdentity], *, seconds: float, first: signal.Signals = signal.SIGTERM
+) -> None:
+    """End processes, with the groups they lead: *first* to all, SIGKILL to who is left after *seconds*.
 
-    The process must lead its group (started with `start_new_session=True`).
-    Returns False, and signals nobody, if that very process does not run any more.
+    Who does not run any more is left alone, whoever has its pid now.
     """
-    if not is_running(identity):
-        return False
-    signal_group(identity.pid, signal.SIGTERM)
-    wait_until_gone(identity, seconds=seconds)
-    signal_group(identity.pid, signal.SIGKILL)  # also children that outlived their leader
-    wait_until_gone(identity, seconds=5)
-    return True
+    ending = [identity for identity in identities if is_running(identity)]
+    for identity in ending:
+        send(identity, first)
+    deadline = time.monotonic() + seconds
+    for identity in ending:
+        if not wait_until_gone(identity, seconds=deadline - time.monotonic()):
+            send(identity, signal.SIGKILL)
+            wait_until_gone(identity, seconds=5)
 
 
-def signal_group(leader: int, number: signal.Signals) -> None:
-    """Signal every process of the group that *leader* leads; nothing happens if none is left."""
+def send(identity: ProcessIdentity, number: signal.Signals) -> None:
+    """Signal a process, and its whole group if it leads one; nothing happens if it has gone."""
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(leader, number)
+        if os.getpgid(identity.pid) == identity.pid:
+            os.killpg(identity.pid, number)
+        elif is_running(identity):
+            os.kill(identity.pid, number)
 
 
 def reap(pid: int) -> None:

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from demo.launcher.administration import Postgres
 from demo.launcher.databases import prepare_crm, prepare_provisioning, prepare_roles
-from demo.launcher.postgres import Postgres, PostgresServer
+from demo.launcher.postgres import PostgresServer
+from tests.simulator_process import SimulatorProcess
 
 SUBSCRIPTIONS = 200  # every deliberate case of the generator, and still made in a second
 
@@ -71,6 +73,13 @@ def provisioning_db(postgres: Postgres, provisioning_template: str) -> Iterator[
     prepare_provisioning(postgres, name, provisioning_template)
     yield postgres.dsn(name, "provisioner")
     postgres.drop_database(name)
+
+
+@pytest.fixture
+def tucano() -> Iterator[SimulatorProcess]:
+    """A platform of the test's own, empty and without faults."""
+    with SimulatorProcess() as simulator:
+        yield simulator
 
 
 @pytest.fixture
