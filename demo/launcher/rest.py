@@ -32,7 +32,7 @@ class AirflowClient:
         return str(self.call("GET", f"/api/v2/dags/{dag}/dagRuns/{quote(run)}")["state"])
 
     def task_instances(self, dag: str, run: str) -> list[dict[str, Any]]:
-        """Return the run's task instances; a mapped one has `map_index`, and its label `rendered_map_index`."""
+        """Return the task instances of a run; a mapped one has `map_index`, and a label in `rendered_map_index`."""
         path = f"/api/v2/dags/{dag}/dagRuns/{quote(run)}/taskInstances?limit=200"
         return list(self.call("GET", path)["task_instances"])
 
@@ -43,7 +43,7 @@ class AirflowClient:
         return json.loads(value) if isinstance(value, str) and value[:1] in "{[" else value
 
     def wait_for_dag(self, dag: str, *, seconds: float = 60) -> None:
-        """Return when Airflow has read the file of *dag*; raise LauncherError with the import error if not."""
+        """Return when Airflow has read the file of *dag*; raise LauncherError with the import error."""
         deadline = time.monotonic() + seconds
         while True:
             try:
