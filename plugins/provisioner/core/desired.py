@@ -103,13 +103,13 @@ def desired_options(
     counted: Counter[DistributorCode] = Counter()
     unmapped: list[str] = []
     for service in _provisioned(services, provider):
-        mapping = provider.services.get(service.code)
-        if mapping is not None and mapping.option is None:
-            continue
         places = _places(service, provider)
-        if mapping is None or mapping.option is None:
+        mapping = provider.services.get(service.code)
+        if mapping is None:
             unmapped.append(service.code)
             counted.update(place for place in places if place in provider.distributors)
+            continue
+        if mapping.option is None:
             continue
         subject = f"service {service.code!r}"
         if not places:
