@@ -90,7 +90,14 @@ class Chunk:
 
 
 def open_batch(
-    db: sql.Connection, *, cause: str, run_id: str, requested_by: str, parameters: dict[str, Any], filtered: bool, dry_run: bool
+    db: sql.Connection,
+    *,
+    cause: str,
+    run_id: str,
+    requested_by: str,
+    parameters: dict[str, Any],
+    filtered: bool,
+    dry_run: bool,
 ) -> int:
     """Open the batch of a run, or find the one its first attempt opened; close older ones left open."""
     (batch_id,) = sql.one(
@@ -139,7 +146,9 @@ def insert_rejected_rows(db: sql.Connection, batch_id: int, rows: Iterable[Rejec
     """Keep rows that could not be used."""
     with db.cursor() as cursor, cursor.copy(sql.statement("batch/copy_rejected_rows")) as copy:
         for row in rows:
-            copy.write_row((batch_id, row.account, row.subscription_number, row.reason.value, row.explanation))
+            copy.write_row(
+                (batch_id, row.account, row.subscription_number, row.reason.value, row.explanation)
+            )
 
 
 def read_landed(db: sql.Connection, batch_id: int) -> Iterator[Landed]:
@@ -200,6 +209,19 @@ def read_chunk(db: sql.Connection, batch_id: int, chunk_number: int) -> list[Ite
             db, "batch/read_chunk", batch_id=batch_id, chunk_number=chunk_number
         )
     ]
+
+
+def read_items_of(db: sql.Connection, batch_id: int, accounts: Sequence[AccountId]) -> list[Item]:
+    """Return the items of those *accounts* that are of the batch; the others may have nothing taken away by it."""
+    found = {
+        account: Item(
+            account=account, subscription_numbers=tuple(numbers), allowed_removals=frozenset(allowed)
+        )
+        for account, numbers, allowed in sql.rows(
+            db, "batch/read_items_of", batch_id=batch_id, accounts=list(accounts)
+        )
+    }
+    return [found[account] for account in accounts if account in found]
 
 
 def finish_items(

@@ -9,7 +9,9 @@ from provisioner.adapters import sql
 from provisioner.core.model import AccountId
 
 
-def take(db: sql.Connection, accounts: Iterable[AccountId], *, owner: str, lease: timedelta) -> dict[AccountId, int]:
+def take(
+    db: sql.Connection, accounts: Iterable[AccountId], *, owner: str, lease: timedelta
+) -> dict[AccountId, int]:
     """Claim *accounts* for *owner*; return the token of each one taken. The others are somebody else's now."""
     found = sql.rows(db, "claim/take_claims", accounts=list(accounts), owner=owner, lease=lease)
     return dict(found)
@@ -30,4 +32,6 @@ def hold(db: sql.Connection, token_by_account: Mapping[AccountId, int]) -> set[A
 
 def release(db: sql.Connection, token_by_account: Mapping[AccountId, int]) -> None:
     """Give accounts back."""
-    sql.run(db, "claim/release_claims", accounts=list(token_by_account), tokens=list(token_by_account.values()))
+    sql.run(
+        db, "claim/release_claims", accounts=list(token_by_account), tokens=list(token_by_account.values())
+    )

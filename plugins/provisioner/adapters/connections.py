@@ -42,6 +42,8 @@ class Connections:
                 self.crm_dsn, connect_timeout=CONNECT_SECONDS, options="-c default_transaction_read_only=on"
             )
         except psycopg.OperationalError as error:
-            raise SourceError(f"connection crm_db cannot be opened: {error}: is the CRM's database up?") from error
+            raise SourceError(
+                f"connection crm_db cannot be opened: {error}: is the CRM's database up?"
+            ) from error
         with db:
             yield db

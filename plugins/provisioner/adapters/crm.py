@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -27,6 +27,8 @@ from provisioner.core.model import (
     SubscriptionNumber,
     SubscriptionState,
 )
+
+EXTRACT = "crm/extract_subscriptions"
 
 # The contract's columns with PostgreSQL's type names, in order.
 CONTRACT = (
@@ -67,6 +69,23 @@ class Filters:
         }
 
 
+def filters_of(parameters: Mapping[str, Any]) -> Filters:
+    """Return what the extract of a run with *parameters* is limited to. A time without zone is UTC."""
+    types = parameters.get("subscription_types")
+    return Filters(
+        created_from=_time(parameters.get("created_from")),
+        created_to=_time(parameters.get("created_to")),
+        subscription_types=tuple(types) if types else None,
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class PackedRow:
     """One row of the extract as it came: texts, None for null."""
@@ -96,9 +115,10 @@ def begin_snapshot(db: sql.Connection) -> None:
 
 def check_contract(db: sql.Connection, filters: Filters) -> None:
     """Raise SourceError unless the extract has the contract's columns, in its order and types."""
-    extract = sql.statement("crm/extract_subscriptions")
     try:
-        cursor = db.execute(f"SELECT * FROM ({extract}) AS extract LIMIT 0", filters.parameters())
+        cursor = db.execute(
+            sql.around("SELECT * FROM ({}) AS extract LIMIT 0", EXTRACT), filters.parameters()
+        )
     except psycopg.Error as error:
         raise SourceError(
             f"include/sql/crm/extract_subscriptions.sql does not run on crm_db: {error}: see docs/crm-contract.md"
@@ -108,10 +128,11 @@ def check_contract(db: sql.Connection, filters: Filters) -> None:
         (column.name, type_info.name if (type_info := types.get(column.type_code)) else str(column.type_code))
         for column in cursor.description or ()
     ]
+    found += [("missing", "")] * (len(CONTRACT) - len(found))
     problems = [
-        f"column {position} should be {name} ({' or '.join(kinds)}), is {' '.join(found[position - 1]) if position <= len(found) else 'missing'}"
-        for position, (name, kinds) in enumerate(CONTRACT, start=1)
-        if position > len(found) or found[position - 1][0] != name or found[position - 1][1] not in kinds
+        f"column {position} should be {name} ({' or '.join(kinds)}), is {' '.join(column).strip()}"
+        for position, ((name, kinds), column) in enumerate(zip(CONTRACT, found, strict=False), start=1)
+        if column[0] != name or column[1] not in kinds
     ]
     problems += [f"column {name} is not of the contract" for name, _ in found[len(CONTRACT) :]]
     if problems:
@@ -122,8 +143,9 @@ def check_contract(db: sql.Connection, filters: Filters) -> None:
 
 def count_rows(db: sql.Connection, filters: Filters) -> int:
     """Count what the extract with *filters* gives, in the same snapshot."""
-    extract = sql.statement("crm/extract_subscriptions")
-    row = db.execute(f"SELECT count(*) FROM ({extract}) AS extract", filters.parameters()).fetchone()
+    row = db.execute(
+        sql.around("SELECT count(*) FROM ({}) AS extract", EXTRACT), filters.parameters()
+    ).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -132,13 +154,15 @@ def stream(db: sql.Connection, filters: Filters) -> Iterator[list[str | None]]:
 
     Raises SourceError when the CRM breaks off: what came before is then no extract.
     """
-    extract = sql.statement("crm/extract_subscriptions")
+    copy_out = sql.around("COPY ({}) TO STDOUT", EXTRACT)
     try:
-        with db.cursor() as cursor, cursor.copy(f"COPY ({extract}) TO STDOUT", filters.parameters()) as copy:
+        with db.cursor() as cursor, cursor.copy(copy_out, filters.parameters()) as copy:
             for block in copy:
                 yield _fields(bytes(block))
     except psycopg.Error as error:
-        raise SourceError(f"the extract from crm_db broke off: {error}: nothing was removed, run again") from error
+        raise SourceError(
+            f"the extract from crm_db broke off: {error}: nothing was removed, run again"
+        ) from error
 
 
 def _fields(line: bytes) -> list[str | None]:
@@ -174,7 +198,8 @@ def read_by_number(
 
 def _as_texts(row: Sequence[Any]) -> list[str | None]:
     return [
-        None if value is None else json.dumps(value) if isinstance(value, list | dict) else str(value) for value in row
+        None if value is None else json.dumps(value) if isinstance(value, list | dict) else str(value)
+        for value in row
     ]
 
 
@@ -191,7 +216,10 @@ def parse_row(fields: Sequence[str | None]) -> Subscription | RejectedRow:
             services=parse_services(row.services),
             items=parse_items(row.items),
             subscriber=Subscriber(
-                name=row.name or "", email=row.email or None, phone=row.phone or None, address=row.address or None
+                name=row.name or "",
+                email=row.email or None,
+                phone=row.phone or None,
+                address=row.address or None,
             ),
         )
     except RowError as error:

@@ -12,7 +12,9 @@ from provisioner.core.packing import pack_materials, pack_options, unpack_state
 def read(db: sql.Connection, accounts: Iterable[AccountId]) -> dict[AccountId, AccountState]:
     """Return the known state of those of *accounts* that have one."""
     found = sql.rows(db, "known_state/read_known_state", accounts=list(accounts))
-    return {account: unpack_state(exists, options, materials) for account, exists, options, materials in found}
+    return {
+        account: unpack_state(exists, options, materials) for account, exists, options, materials in found
+    }
 
 
 def find_serial_holders(

@@ -136,7 +136,9 @@ def stored_parameters(command: Command) -> dict[str, Any]:
     return {} if isinstance(command, CreateAccount) else wire.parameters(command)
 
 
-def place(db: sql.Connection, position_by_number: Mapping[int, int], *, batch_id: int, leaving: Sequence[int]) -> None:
+def place(
+    db: sql.Connection, position_by_number: Mapping[int, int], *, batch_id: int, leaving: Sequence[int]
+) -> None:
     """Give kept requests their positions in a fresh plan; *leaving* are let go."""
     sql.run(
         db,
@@ -161,6 +163,11 @@ def disarm(db: sql.Connection, failure_by_number: Mapping[int, str]) -> None:
         sequence_numbers=list(failure_by_number),
         failures=list(failure_by_number.values()),
     )
+
+
+def doubt(db: sql.Connection, sequence_numbers: Iterable[int]) -> None:
+    """Record that a crash left these requests without an answer; from now on they are UNKNOWN."""
+    sql.run(db, "request_log/doubt_requests", sequence_numbers=list(sequence_numbers))
 
 
 def mark_unknown(db: sql.Connection, unsure: Sequence[tuple[int, int, str]]) -> None:

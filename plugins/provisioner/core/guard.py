@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
 
-from provisioner.core.model import Settings
+from provisioner.core.model import (
+    ActivateOptions,
+    AddMaterial,
+    Command,
+    CreateAccount,
+    RemoveMaterial,
+    Settings,
+    SuspendOptions,
+)
+from provisioner.core.packing import removal_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +59,9 @@ def not_whole_because(proof: Proof, settings: Settings) -> tuple[str, ...]:
         shown = ", ".join(proof.duplicate_keys[:5])
         reasons.append(f"{len(proof.duplicate_keys)} subscription numbers came more than once ({shown})")
     if proof.counted_rows is not None and proof.counted_rows != proof.extracted_rows:
-        reasons.append(f"{proof.extracted_rows} rows were read but {proof.counted_rows} counted in the same snapshot")
+        reasons.append(
+            f"{proof.extracted_rows} rows were read but {proof.counted_rows} counted in the same snapshot"
+        )
     rejected_share = proof.rejected_rows / max(proof.extracted_rows, 1)
     if rejected_share > settings.rejected_rows_share:
         reasons.append(
@@ -97,3 +109,43 @@ def judge(change: PlannedChange, *, whole: bool, allow_removals: bool, settings:
 
 def _within(count: int, base: int, most: int, share: float) -> bool:
     return count <= most or count <= share * base
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """The part of a plan that may be sent, and the keys (core.packing.removal_keys) of what was withheld."""
+
+    commands: tuple[Command, ...]
+    withheld: tuple[str, ...] = ()
+
+
+def release(commands: Sequence[Command], allowed: Collection[str]) -> Released:
+    """Return the plan of one account with only the *allowed* removals in it.
+
+    A box whose way had to be cleared first waits too: its serial number, or room at its distributor, is not free.
+    """
+    kept: list[Command] = []
+    withheld: list[str] = []
+    not_cleared: set[str] = set()
+    for command in commands:
+        match command:
+            case RemoveMaterial(distributor=distributor, serial_number=serial_number):
+                (key,) = removal_keys([command])
+                if key in allowed:
+                    kept.append(command)
+                else:
+                    withheld.append(key)
+                    not_cleared |= {f"distributor {distributor}", f"box {serial_number}"}
+            case SuspendOptions(distributor=distributor, options=options):
+                going = tuple(option for option in options if f"option {distributor}:{option}" in allowed)
+                withheld.extend(key for key in removal_keys([command]) if key not in allowed)
+                if going:
+                    kept.append(replace(command, options=going))
+            case AddMaterial(material=material):
+                if not {f"distributor {material.distributor}", f"box {material.serial_number}"} & not_cleared:
+                    kept.append(command)
+            case CreateAccount() | ActivateOptions():
+                kept.append(command)
+            case _:
+                assert_never(command)
+    return Released(commands=tuple(kept), withheld=tuple(withheld))

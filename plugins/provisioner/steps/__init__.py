@@ -1,1 +1,29 @@
 """The shell: gather, decide in the core, apply. One module per Airflow task; a step owns its transactions."""
+
+from provisioner.steps import (
+    close_batch as close_batch,
+)
+from provisioner.steps import (
+    detect as detect,
+)
+from provisioner.steps import (
+    dispatch as dispatch,
+)
+from provisioner.steps import (
+    extract as extract,
+)
+from provisioner.steps import (
+    guard as guard,
+)
+from provisioner.steps import (
+    load_provider as load_provider,
+)
+from provisioner.steps import (
+    plan as plan,
+)
+from provisioner.steps import (
+    prove_extract as prove_extract,
+)
+from provisioner.steps import (
+    reset_run as reset_run,
+)

@@ -1,0 +1,168 @@
+"""Close a batch whatever happened before: count, say in one paragraph what happened and what to do, judge the run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from provisioner.adapters import batches, sql
+from provisioner.adapters.batches import Batch
+from provisioner.adapters.connections import Connections
+from provisioner.core.errors import ProvisioningError
+from provisioner.steps.load_provider import of_batch
+
+
+class RunFailed(ProvisioningError):
+    """The run did not do its work; the message is the batch's summary."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What a batch closes with. The first five are the RESULT of a run."""
+
+    subscriptions: int
+    out_of_sync_before: int
+    requests_completed: int
+    requests_rejected: int
+    out_of_sync_after: int
+    requests_not_sent: int
+    requests_pending: int
+    requests_unknown: int
+    accounts_unfinished: int
+    accounts_parked: int
+    accounts_withheld: int
+    accounts_held: int
+    rows_rejected: int
+    accounts_gone: int
+    stray_requests: int
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the counts by name."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def run(connections: Connections, batch_id: int) -> dict[str, int]:
+    """Close the batch and return its counts.
+
+    Raises RunFailed when a step or a dispatch failed, the platform was unreachable, accounts were left unfinished or
+    more requests were rejected than rejections_share allows. The batch is closed and its summary written first.
+    """
+    with connections.provisioning() as db:
+        batch = batches.read(db, batch_id)
+        counts = count(db, batch)
+        problems = problems_of(batch, counts)
+        summary = tell(batch, counts, problems, sql.rows(db, "batch/count_rejections", batch_id=batch_id))
+        sql.run(
+            db, "batch/close_batch", batch_id=batch_id, counts=json.dumps(counts.as_dict()), summary=summary
+        )
+    if problems:
+        raise RunFailed(summary)
+    return counts.as_dict()
+
+
+def count(db: sql.Connection, batch: Batch) -> Counts:
+    """Count how the batch ended; what is out of sync now is asked of the landed extract once more."""
+    batch_id = batch.batch_id
+    (
+        completed,
+        rejected,
+        not_sent,
+        pending,
+        unknown,
+        unfinished,
+        parked,
+        withheld,
+        held,
+        rows,
+        gone,
+        stray,
+    ) = sql.one(db, "batch/count_outcomes", batch_id=batch_id)
+    (after,) = sql.one(db, "desired_state/count_out_of_sync", batch_id=batch_id, by_fingerprint=True)
+    return Counts(
+        subscriptions=batch.extracted_rows or 0,
+        out_of_sync_before=batch.out_of_sync or 0,
+        requests_completed=completed,
+        requests_rejected=rejected,
+        out_of_sync_after=after,
+        requests_not_sent=not_sent,
+        requests_pending=pending,
+        requests_unknown=unknown,
+        accounts_unfinished=0 if batch.dry_run else unfinished,
+        accounts_parked=parked,
+        accounts_withheld=withheld,
+        accounts_held=held,
+        rows_rejected=rows,
+        accounts_gone=gone,
+        stray_requests=stray,
+    )
+
+
+def problems_of(batch: Batch, counts: Counts) -> list[str]:
+    """Return what makes the run a failure."""
+    problems = list(batch.failures)
+    if batch.stage != "GUARDED" and not problems:
+        problems.append(f"the run stopped after {batch.stage}: see the first red task's log")
+    if batch.platform_down:
+        problems.append(batch.platform_down)
+    elif counts.accounts_unfinished:
+        problems.append(f"{counts.accounts_unfinished} accounts were not finished: run again")
+    if batch.document is not None:
+        share = of_batch(batch).settings.rejections_share
+        answered = counts.requests_completed + counts.requests_rejected
+        if counts.requests_rejected > share * answered:
+            problems.append(
+                f"{counts.requests_rejected} of {answered} requests were rejected, "
+                f"more than rejections_share {share:.0%}"
+            )
+    return problems
+
+
+def tell(batch: Batch, counts: Counts, problems: list[str], refusals: list[sql.Row]) -> str:
+    """Write the paragraph that the night shift reads: what happened, then what to do."""
+    limited = "filtered extract" if batch.filtered else "extract"
+    said = [
+        f"Batch {batch.batch_id}: the {limited} gave {counts.subscriptions} subscriptions, "
+        f"{counts.out_of_sync_before} accounts were out of sync, {counts.out_of_sync_after} still are."
+    ]
+    if batch.dry_run:
+        said.append("It was a dry run: nothing was sent.")
+    else:
+        said.append(
+            f"Tucano completed {counts.requests_completed} requests and rejected {counts.requests_rejected}; "
+            f"{counts.requests_not_sent} were closed unsent, {counts.requests_pending} wait, "
+            f"{counts.requests_unknown} have no answer."
+        )
+    said += [f"FAILED: {problem}." for problem in problems]
+    if refusals:
+        shown = ", ".join(f"{code} {number}x (e.g. {example})" for code, number, example in refusals)
+        said.append(f"Look at the refusals: {shown}.")
+    if batch.held_because and counts.accounts_held:
+        said.append(
+            f"{counts.accounts_held} accounts have removals held ({batch.held_because}): "
+            "a person decides with tucano_release_removals."
+        )
+    if batch.not_whole_because:
+        said.append(f"The extract is not proven whole: {'; '.join(batch.not_whole_because)}.")
+    for number, what in (
+        (counts.accounts_parked, "accounts are parked: Tucano gave no answer; ask its operators"),
+        (counts.accounts_withheld, "accounts keep service that may be too much: see withheld_because"),
+        (counts.rows_rejected, "rows were rejected: see rejected_row"),
+        (counts.accounts_gone, "accounts are served but gone from the CRM: see rejected_row"),
+        (counts.stray_requests, "closed requests lie outside all monthly partitions: see docs/operations.md"),
+    ):
+        if number:
+            said.append(f"{number} {what}.")
+    return " ".join(said)
+
+
+def record_failure(connections: Connections, batch_id: int, step: str, error: BaseException) -> None:
+    """Remember that a step failed, so that the summary can say it; called where the failure is met."""
+    text = str(error) if isinstance(error, ProvisioningError) else type(error).__name__
+    with connections.provisioning() as db:
+        sql.run(db, "batch/add_failure", batch_id=batch_id, failure=f"{step}: {text}")
+
+
+def clear_failure(connections: Connections, batch_id: int, step: str) -> None:
+    """Forget the failures of a step that succeeded in a later attempt."""
+    with connections.provisioning() as db:
+        sql.run(db, "batch/clear_failure", batch_id=batch_id, step=step)

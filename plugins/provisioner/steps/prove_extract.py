@@ -1,0 +1,36 @@
+"""Decide whether the extract is whole. One that is not may give, never take away."""
+
+from __future__ import annotations
+
+from provisioner.adapters import batches, sql
+from provisioner.adapters.connections import Connections
+from provisioner.core import guard
+from provisioner.core.errors import SourceError
+from provisioner.steps.load_provider import of_batch
+
+
+def run(connections: Connections, batch_id: int) -> list[str]:
+    """Record whether the extract of a batch is whole; return the reasons why it is not."""
+    with connections.provisioning() as db:
+        batch = batches.read(db, batch_id)
+        if batch.extracted_rows is None or batch.landed_accounts is None:
+            raise SourceError(f"batch {batch_id} has no extract: run the extract task first")
+        last = sql.run(db, "batch/read_last_whole", batch_id=batch_id).fetchone()
+        proof = guard.Proof(
+            filtered=batch.filtered,
+            extracted_rows=batch.extracted_rows,
+            counted_rows=batch.counted_rows,
+            rejected_rows=batch.rejected_rows or 0,
+            landed_accounts=batch.landed_accounts,
+            duplicate_keys=batch.duplicate_keys,
+            last_whole_accounts=None if batch.filtered or last is None else last[1],
+        )
+        reasons = guard.not_whole_because(proof, of_batch(batch).settings)
+        sql.run(
+            db,
+            "batch/set_proof",
+            batch_id=batch_id,
+            extract_whole=not reasons,
+            not_whole_because=list(reasons),
+        )
+    return list(reasons)

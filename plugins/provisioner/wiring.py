@@ -1,0 +1,100 @@
+"""The only module that knows Airflow's connections: connection ids in, open adapters out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from airflow.sdk import Connection, Context
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
+from airflow.sdk.log import mask_secret
+from psycopg.conninfo import make_conninfo
+
+from provisioner.adapters.connections import Connections
+from provisioner.adapters.tucano import Endpoint
+from provisioner.core.errors import ConfigurationError, ProvisioningError
+from provisioner.steps import close_batch
+from provisioner.steps.reset_run import Run
+
+PROVISIONING = "provisioning_db"
+CRM = "crm_db"
+TUCANO = "tucano"
+
+
+def connections() -> Connections:
+    """Resolve the three connections; raises ConfigurationError naming the one that is missing."""
+    return Connections(provisioning_dsn=_dsn(PROVISIONING), crm_dsn=_dsn(CRM), tucano=_endpoint())
+
+
+def run_of(context: Context) -> Run:
+    """Return the Airflow run of a task's *context*: its id, and the user who triggered it or the scheduler."""
+    dag_run = context["dag_run"]
+    return Run(
+        run_id=dag_run.run_id, requested_by=getattr(dag_run, "triggering_user_name", None) or "scheduler"
+    )
+
+
+@contextmanager
+def step(batch_id: int, name: str) -> Iterator[Connections]:
+    """Give a step its connections; what goes wrong is remembered in the batch, for its summary.
+
+    What a retry cannot mend fails the task at once.
+    """
+    ours = connections()
+    try:
+        yield ours
+    except Exception as error:
+        close_batch.record_failure(ours, batch_id, name, error)
+        if isinstance(error, ConfigurationError):
+            raise AirflowFailException(str(error)) from error
+        raise
+    close_batch.clear_failure(ours, batch_id, name)
+
+
+@contextmanager
+def failing_clearly() -> Iterator[None]:
+    """Turn an error that names its cure into a failed task, without a retry that would only repeat it."""
+    try:
+        yield
+    except ProvisioningError as error:
+        raise AirflowFailException(str(error)) from error
+
+
+def _get(connection_id: str) -> Connection:
+    try:
+        found: Connection = Connection.get(connection_id)
+    except AirflowNotFoundException as error:
+        raise ConfigurationError(
+            f"Airflow has no connection {connection_id!r}: add it under Admin, Connections, "
+            f"or set AIRFLOW_CONN_{connection_id.upper()} (docs/deploy.md)"
+        ) from error
+    if found.password:
+        mask_secret(found.password)
+    return found
+
+
+def _dsn(connection_id: str) -> str:
+    found = _get(connection_id)
+    extra = json.loads(found.extra) if found.extra else {}
+    # libpq's own parameters (sslmode, target_session_attrs ..) pass through from the connection's extra.
+    passed: dict[str, str] = {key: str(value) for key, value in extra.items() if isinstance(value, str | int)}
+    return make_conninfo(
+        host=found.host,
+        port=found.port or 5432,
+        user=found.login,
+        password=found.password,
+        dbname=found.schema,
+        application_name=f"provisioner {connection_id}",
+        **passed,
+    )
+
+
+def _endpoint() -> Endpoint:
+    found = _get(TUCANO)
+    scheme = found.schema or "http"
+    host = found.host or ""
+    url = host if "://" in host else f"{scheme}://{host}"
+    if found.port:
+        url = f"{url}:{found.port}"
+    return Endpoint(url=url, user=found.login or "", password=found.password or "")
