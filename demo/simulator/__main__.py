@@ -39,8 +39,6 @@ def main(arguments: list[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code."""
     asked = _parser().parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    # The HTTP library logs every client that breaks off, and breaking off is what this program is for.
-    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
     try:
         return uvloop.run(_serve(asked))
     except (StartError, StateFileError) as error:

@@ -61,11 +61,13 @@ class Contract:
     def breach(self, document: object) -> str | None:
         """Say in one sentence how *document* breaks the schema of a request, or None if it keeps it."""
         try:
-            valid = self._request.is_valid(document)
-        except ValueError as error:  # nested deeper than the validator goes
-            return f"the body: {error}"
-        if valid:
-            return _unsorted(document)
+            if self._request.is_valid(document):
+                return _unsorted(document)
+            return self._explain(document)
+        except ValueError as too_deep:  # nested deeper than the validator goes
+            return f"the body: {too_deep}"
+
+    def _explain(self, document: object) -> str:
         for validator in (self._outline, self._branch_by_command.get(_command_of(document))):
             for error in validator.iter_errors(document) if validator else ():
                 where = "/".join(str(step) for step in error.instance_path) or "the body"
