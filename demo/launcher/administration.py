@@ -55,6 +55,10 @@ class Postgres:
         """Say whether a database of that name exists."""
         return self._exists("SELECT 1 FROM pg_database WHERE datname = %s", name)
 
+    def rename_database(self, name: str, new_name: str) -> None:
+        """Rename a database; nobody may be connected to it."""
+        self._run("ALTER DATABASE {} RENAME TO {}", sql.Identifier(name), sql.Identifier(new_name))
+
     def drop_database(self, name: str) -> None:
         """Drop a database, ending whatever is still connected to it; nothing happens if it does not exist."""
         self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", sql.Identifier(name))

@@ -15,14 +15,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from pathlib import Path
-from urllib.parse import urlsplit
 
 from psycopg.conninfo import conninfo_to_dict
 
 from demo.launcher.errors import LauncherError
 from demo.launcher.processes import LOOPBACK, log_tail
-from demo.launcher.runtime import PROJECT, Runtime, write_private
+from demo.launcher.runtime import PROJECT, Runtime, plain_environment, write_private
 
 COMPONENTS = ("api-server", "dag-processor", "scheduler", "triggerer")
 HEALTHY_SECONDS = (
@@ -30,52 +28,46 @@ HEALTHY_SECONDS = (
 )
 USER = "admin"
 PREFERRED_PORT = 8080
-OURS = (
-    "AIRFLOW",
-    "TUCANO_",
-    "CRM_DSN",
-    "PROVISIONING_",
-    "DATA_TEAM_DSN",
-)  # beginnings of variables we decide on
+MIGRATION = "db-migrate"
 
 
 class Airflow:
-    """Airflow on one port, with its metadata in *metadata_dsn* and the platform's *connections* by id."""
+    """Airflow on one port, with its own tables in *metadata_dsn*."""
 
     def __init__(
-        self,
-        runtime: Runtime,
-        *,
-        port: int,
-        metadata_dsn: str,
-        connections: Mapping[str, str],
-        timezone: str | None = None,
+        self, runtime: Runtime, *, port: int, metadata_dsn: str, timezone: str | None = None
     ) -> None:
         self.runtime = runtime
         self.url = f"http://{LOOPBACK}:{port}"
         self.home = runtime.folder / "airflow"
         self.home.mkdir(mode=0o700, exist_ok=True)
         self.password = runtime.secret("airflow_password")
-        self.environment = self._environment(port, metadata_dsn, connections, timezone)
+        self._environment = plain_environment() | self._settings(port, metadata_dsn)
+        if timezone:
+            self._environment["PROVISIONING_TIMEZONE"] = timezone
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def migrate(self) -> None:
-        """Make or upgrade Airflow's own tables; raises LauncherError with the end of the log."""
-        process = self.runtime.start("airflow-db-migrate", self._command("db", "migrate"), self.environment)
-        if process.wait() != 0:
-            raise LauncherError(
-                f"`airflow db migrate` failed:\n{log_tail(self.runtime.log('airflow-db-migrate'))}"
-            )
+    def begin_migration(self) -> None:
+        """Begin to make or upgrade Airflow's own tables; `start` waits for the end."""
+        self._processes[MIGRATION] = self._run(MIGRATION, "db", "migrate")
 
-    def start(self) -> None:
-        """Start the four processes; they are not healthy yet."""
+    def _run(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        return self.runtime.start(
+            f"airflow-{name}", [sys.executable, "-m", "airflow", *arguments], self._environment
+        )
+
+    def start(self, connections: Mapping[str, str]) -> None:
+        """Start the four processes, which know *connections* by their ids; they are not healthy yet."""
+        if self._processes.pop(MIGRATION).wait() != 0:
+            raise LauncherError(
+                f"`airflow db migrate` failed:\n{log_tail(self.runtime.log(f'airflow-{MIGRATION}'))}"
+            )
         write_private(self.home / "passwords.json", json.dumps({USER: self.password}))
+        self._environment |= {f"AIRFLOW_CONN_{name.upper()}": value for name, value in connections.items()}
         for component in COMPONENTS:
             # Logs lie on this machine, where the API server reads them itself: no port is opened for them.
             own = ["--skip-serve-logs"] if component in ("scheduler", "triggerer") else []
-            self._processes[component] = self.runtime.start(
-                f"airflow-{component}", self._command(component, *own), self.environment
-            )
+            self._processes[component] = self._run(component, component, *own)
 
     def wait_until_healthy(self, *, seconds: float = HEALTHY_SECONDS) -> None:
         """Return when every component has reported; raise LauncherError with the log of one that did not."""
@@ -103,13 +95,7 @@ class Airflow:
         parts = {"scheduler": "scheduler", "dag-processor": "dag_processor", "triggerer": "triggerer"}
         return [name for name, key in parts.items() if health.get(key, {}).get("status") != "healthy"]
 
-    @staticmethod
-    def _command(*arguments: str) -> list[str | Path]:
-        return [sys.executable, "-m", "airflow", *arguments]
-
-    def _environment(
-        self, port: int, metadata_dsn: str, connections: Mapping[str, str], timezone: str | None
-    ) -> dict[str, str]:
+    def _settings(self, port: int, metadata_dsn: str) -> dict[str, str]:
         settings = {
             "CORE__EXECUTOR": "LocalExecutor",
             "CORE__DAGS_FOLDER": str(PROJECT / "dags"),
@@ -133,18 +119,12 @@ class Airflow:
             "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # seconds a short task holds its slot; 5 by default
             "DAG_PROCESSOR__PARSING_PROCESSES": "1",
         }
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-        environment |= {f"AIRFLOW__{name}": value for name, value in settings.items()}
-        environment |= {f"AIRFLOW_CONN_{name.upper()}": value for name, value in connections.items()}
-        environment |= {
+        return {f"AIRFLOW__{name}": value for name, value in settings.items()} | {
             "AIRFLOW_HOME": str(self.home),
             "PYTHONPATH": str(PROJECT / "plugins"),
             "PYTHONUNBUFFERED": "1",
             "SPT_NOENV": "1",  # process titles must not overwrite the environment that marks our processes
         }
-        if timezone:
-            environment["PROVISIONING_TIMEZONE"] = timezone
-        return environment
 
     def _fernet_key(self) -> str:
         return self.runtime.secret(
@@ -169,17 +149,5 @@ def postgres_connection(dsn: str, *, read_only: bool = False) -> str:
 
 
 def http_connection(url: str, user: str, password: str) -> str:
-    """Return the platform's address as the JSON of an Airflow connection; a path stays part of the host."""
-    parts = urlsplit(url)
-    default_port = 443 if parts.scheme == "https" else 80
-    return json.dumps(
-        {
-            "conn_type": "http",
-            "schema": parts.scheme,
-            "host": f"{parts.hostname}",
-            "port": parts.port or default_port,
-            "login": user,
-            "password": password,
-            "extra": {"path": parts.path} if parts.path.strip("/") else {},
-        }
-    )
+    """Return the platform's address as the JSON of an Airflow connection; the host holds all of it, also a path."""
+    return json.dumps({"conn_type": "http", "host": url.rstrip("/"), "login": user, "password": password})

@@ -85,6 +85,13 @@ class PostgresServer(Postgres):
             time.sleep(0.1)
         return self
 
+    @property
+    def pid(self) -> int:
+        """The process id of the running server; raises LauncherError if it does not run."""
+        if self.identity is None:
+            raise LauncherError(f"PostgreSQL does not run on {self.cluster}")
+        return self.identity.pid
+
     def stop(self) -> None:
         """Stop the server, ending its sessions; the cluster stays. Nothing happens if it does not run."""
         self._end(signal.SIGINT)  # "fast": SIGTERM would wait for every client to leave

@@ -32,7 +32,7 @@ class AirflowClient:
         return str(self.call("GET", f"/api/v2/dags/{dag}/dagRuns/{quote(run)}")["state"])
 
     def task_instances(self, dag: str, run: str) -> list[dict[str, Any]]:
-        """Return the task instances of a run; a mapped one has `map_index`, and a label in `rendered_map_index`."""
+        """Return the task instances of a run; a mapped one bears its label in `rendered_map_index`."""
         path = f"/api/v2/dags/{dag}/dagRuns/{quote(run)}/taskInstances?limit=200"
         return list(self.call("GET", path)["task_instances"])
 

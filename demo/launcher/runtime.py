@@ -27,6 +27,8 @@ from demo.launcher.processes import ProcessIdentity, end_all, identify, is_runni
 PROJECT = Path(__file__).resolve().parents[2]
 MARK = "PROVISIONING_RUNTIME"
 POSTGRES = "postgres"
+# Beginnings of the names of variables: what a person's shell has of them must not reach a stack by accident.
+DECIDED_HERE = ("AIRFLOW", "TUCANO_", "CRM_DSN", "PROVISIONING_", "DATA_TEAM_DSN", "PYTHONPATH")
 END_SECONDS = 15  # Airflow's scheduler needs a few to let its workers go; what is left is killed
 
 
@@ -57,12 +59,16 @@ class Runtime:
     def secret(self, name: str, value: str | None = None) -> str:
         """Return the secret of that name: as it was kept, else *value*, else a random one, and keep it."""
         with self._starting:
-            path = self.folder / "secrets.json"
-            kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+            kept = self.secrets()
             if name not in kept:
                 kept[name] = value or secrets.token_hex(16)
-                write_private(path, json.dumps(kept, indent=1))
+                write_private(self.folder / "secrets.json", json.dumps(kept, indent=1))
             return kept[name]
+
+    def secrets(self) -> dict[str, str]:
+        """Return every secret of this stack by name."""
+        path = self.folder / "secrets.json"
+        return dict(json.loads(path.read_text())) if path.exists() else {}
 
     def start(
         self, name: str, command: list[str | Path], environment: dict[str, str], **how: Any
@@ -146,6 +152,11 @@ def folder_of_project() -> Path:
     """Return the folder of the stack that `make up` leaves running: one for each checkout and user."""
     owner = hashlib.sha256(f"{PROJECT}:{os.geteuid()}".encode()).hexdigest()[:10]
     return Path(tempfile.gettempdir()) / f"provisioning-{owner}"
+
+
+def plain_environment() -> dict[str, str]:
+    """Return our own environment without the variables that a stack decides on."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(DECIDED_HERE)}
 
 
 def write_private(path: Path, text: str) -> None:

@@ -1,0 +1,57 @@
+"""`python -m demo.launcher demo|up|down`, as the Makefile calls it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from types import FrameType
+
+from demo.launcher import demo, up
+from demo.launcher.errors import LauncherError
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+INTERRUPTED = 130  # what a shell makes of Ctrl-C
+
+
+class Interrupted(BaseException):
+    """A person or the system ends this command; whoever has started something ends it on the way out."""
+
+
+def main() -> int:
+    """Run one command; return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m demo.launcher", description=__doc__)
+    parser.add_argument("command", choices=("demo", "up", "down"))
+    command = parser.parse_args().command
+    for number in SIGNALS:
+        signal.signal(number, _interrupt)
+    began = time.monotonic()
+
+    def tell(text: str) -> None:
+        stamp = f"{time.monotonic() - began:5.0f} s  " if text else ""
+        print(f"{stamp}{text}", flush=True)
+
+    try:
+        if command == "demo":
+            return demo.demo(tell)
+        if command == "up":
+            return up.up(tell)
+        return up.down(tell, clean=os.environ.get("CLEAN") == "yes")
+    except LauncherError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except Interrupted:
+        print("\ninterrupted; nothing that this command started is left", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the tidying up
+    raise Interrupted
+
+
+if __name__ == "__main__":
+    sys.exit(main())
