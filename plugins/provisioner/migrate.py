@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -25,24 +26,42 @@ def create_roles(admin_dsn: str, passwords: dict[str, str]) -> list[str]:
     """
     made = []
     with psycopg.connect(admin_dsn, autocommit=True) as db:
-        existing = {name for (name,) in db.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [list(ROLES)])}
+        existing = {
+            name
+            for (name,) in db.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [list(ROLES)])
+        }
         for role in ROLES:
             if role in existing:
                 continue
-            login = sql.SQL("LOGIN PASSWORD {}").format(passwords[role]) if role in passwords else sql.SQL("NOLOGIN")
+            login = (
+                sql.SQL("LOGIN PASSWORD {}").format(_hashed(db, role, passwords[role]))
+                if role in passwords
+                else sql.SQL("NOLOGIN")
+            )
             db.execute(sql.SQL("CREATE ROLE {} {}").format(sql.Identifier(role), login))
             made.append(role)
         database = sql.Identifier(db.info.dbname)
         # The owner hands the request log to archivist, so it must be able to act as that role.
         db.execute("GRANT archivist TO provisioning_owner")
-        db.execute(sql.SQL("GRANT CREATE, CONNECT, TEMPORARY ON DATABASE {} TO provisioning_owner").format(database))
+        db.execute(
+            sql.SQL("GRANT CREATE, CONNECT, TEMPORARY ON DATABASE {} TO provisioning_owner").format(database)
+        )
         db.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
         for role in ROLES[1:]:
-            db.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(database, sql.Identifier(role)))
+            db.execute(
+                sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(
+                    database, sql.Identifier(role)
+                )
+            )
         db.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
         db.execute("GRANT USAGE, CREATE ON SCHEMA public TO provisioning_owner, archivist")
         db.execute("GRANT USAGE ON SCHEMA public TO provisioner, pages, data_team")
     return made
+
+
+def _hashed(db: psycopg.Connection[Any], role: str, password: str) -> str:
+    # Hashed here, so that the server's log of a failed statement cannot show it.
+    return db.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
 
 
 def migrate(owner_dsn: str) -> str:
@@ -85,5 +104,7 @@ def newest_version() -> str:
 if __name__ == "__main__":
     dsn = os.environ.get("PROVISIONING_OWNER_DSN")
     if not dsn:
-        sys.exit("PROVISIONING_OWNER_DSN is not set: give the provisioning database as its owner (docs/deploy.md)")
+        sys.exit(
+            "PROVISIONING_OWNER_DSN is not set: give the provisioning database as its owner (docs/deploy.md)"
+        )
     print(f"provisioning database is at schema version {migrate(dsn)}")

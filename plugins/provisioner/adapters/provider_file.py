@@ -218,7 +218,7 @@ def _of_a_distributor(
             )
     for counted in ("services", "devices"):
         least, most = rules.get(f"minimum_{counted}", 0), rules.get(f"maximum_{counted}")
-        if isinstance(least, int) and isinstance(most, int) and least > most:
+        if isinstance(least, int) and isinstance(most, int) and 0 <= most < least:
             yield lines.problem(
                 ("distributors", code, f"minimum_{counted}"),
                 f"distributors.{code}.minimum_{counted} is {least}, more than maximum_{counted} {most}: "

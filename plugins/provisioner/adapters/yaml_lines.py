@@ -72,6 +72,8 @@ def load(content: bytes) -> tuple[Any, Lines, list[Problem]]:
         return None, lines, [Problem(1, f"is not YAML we read: {' '.join(str(error).split())}")]
     if node is None:
         return None, lines, [Problem(1, "is empty: copy include/provider/tucano.yaml and adapt it")]
+    if not isinstance(node, yaml.MappingNode):
+        return None, lines, [Problem(node.start_mark.line + 1, "is not a mapping: begin with `provider:`")]
     reader = _Reader(lines)
     return reader.value(node, ()), lines, reader.problems
 
@@ -141,7 +143,7 @@ class _Reader:
     def _scalar(self, node: yaml.ScalarNode) -> Any:
         try:
             value = self._constructor.construct_object(node)
-        except (ValueError, ConstructorError, OverflowError):
+        except (ValueError, LookupError, OverflowError, ConstructorError):  # `!!int ''`, `!!bool x`
             self._wrong(node, f"{_cut(node)} is read as {_KINDS[node.tag]} and is none: put it in quotes")
             return None
         if isinstance(value, float) and not math.isfinite(value):

@@ -49,7 +49,9 @@ def unpack_materials(packed: Iterable[str]) -> frozenset[Material]:
     )
 
 
-def unpack_state(exists: bool | None, options: Sequence[str] | None, materials: Sequence[str] | None) -> AccountState:
+def unpack_state(
+    exists: bool | None, options: Sequence[str] | None, materials: Sequence[str] | None
+) -> AccountState:
     """Return the state kept in a row of known_state; None all through where there is no row."""
     if not exists:
         return AccountState()

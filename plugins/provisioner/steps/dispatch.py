@@ -23,9 +23,10 @@ from provisioner.adapters.connections import Connections
 from provisioner.core import policy
 from provisioner.core.errors import ConfigurationError, PlatformUnavailable
 from provisioner.core.model import AccountId
+from provisioner.steps.drafting import Task
 from provisioner.steps.load_provider import of_batch
 from provisioner.steps.pacing import Pace
-from provisioner.steps.prepare import LEASE, Prepared, Task, prepare
+from provisioner.steps.prepare import LEASE, Prepared, prepare
 from provisioner.steps.recorder import Recorder
 from provisioner.steps.sending import Sender, Stop
 from provisioner.steps.work import Candidate, Work

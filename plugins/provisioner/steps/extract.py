@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from provisioner.adapters import batches, crm, sql
+from provisioner.adapters import batches, crm, crm_rows, sql
 from provisioner.adapters.connections import Connections
 from provisioner.core import desired, wire
 from provisioner.core.model import ACTIVE_SUBSCRIPTION, Provider, RejectedRow
@@ -160,8 +160,8 @@ class _Patterns:
             self._forget()
         result = None
         try:
-            state, services = crm.parse_state(key[0]), crm.parse_services(key[1])
-        except crm.RowError:
+            state, services = crm_rows.parse_state(key[0]), crm_rows.parse_services(key[1])
+        except crm_rows.RowError:
             pass
         else:
             wanted = desired.desired_options(state, services, self._provider)
@@ -177,9 +177,11 @@ class _Patterns:
         # The rules see placeholders that are valid serial numbers and cannot be mistaken for each other.
         marks = iter(f"SERIAL-{n}-" for n in range(serials))
         try:
-            state = crm.parse_state(key[0])
-            parsed = crm.parse_items(_SERIAL_NUMBER.sub(lambda found: f'{found[1]}{next(marks)}"', items))
-        except crm.RowError:
+            state = crm_rows.parse_state(key[0])
+            parsed = crm_rows.parse_items(
+                _SERIAL_NUMBER.sub(lambda found: f'{found[1]}{next(marks)}"', items)
+            )
+        except crm_rows.RowError:
             pass
         else:
             wanted = desired.desired_materials(state, parsed, self._provider)
@@ -229,7 +231,7 @@ def _templates(packed: list[str]) -> tuple[str, ...]:
 
 def _slow_line(row: list[str | None], batch_id: int, provider: Provider, landing: Landing) -> str:
     """Decide a row by the full rules; return its COPY line, '' where there is no account to land it for."""
-    subscription = crm.parse_row(row)
+    subscription = crm_rows.parse_row(row)
     wanted = (
         subscription
         if isinstance(subscription, RejectedRow)

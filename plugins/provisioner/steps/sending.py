@@ -22,9 +22,9 @@ from provisioner.core.model import (
 from provisioner.core.outcome import Answer, Outcome, TransportFailure
 from provisioner.core.plan import blocked_by_rejection
 from provisioner.steps.pacing import Pace, pause
-from provisioner.steps.prepare import ending_of, superseded
 from provisioner.steps.recorder import Recorder
 from provisioner.steps.work import Candidate, Ending, Report, Work
+from provisioner.steps.write_drafts import ending_of, superseded
 
 # How often a request that provably never left is tried before the platform is called dead.
 CONNECTION_ATTEMPTS = 5
