@@ -114,7 +114,7 @@ def desired_options(
         subject = f"service {service.code!r}"
         if not places:
             return WantedOptions(fault=no_distributor(subject))
-        for place in places:
+        for place in sorted(places):
             distributor = provider.distributors.get(place)
             if distributor is None:
                 return WantedOptions(fault=unknown_distributor(subject, place, provider))

@@ -1,0 +1,407 @@
+"""What the CRM wants: options, boxes and their places by state, by mapping and by the rules of distributors."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provisioner.core.desired import contribution, desired_options
+from provisioner.core.model import (
+    ACTIVE_SERVICE,
+    ACTIVE_SUBSCRIPTION,
+    ENDED_SUBSCRIPTION,
+    AccountId,
+    Desired,
+    DistributorCode,
+    RejectedReason,
+    RejectedRow,
+    ServiceState,
+    ServiceType,
+    SubscriptionState,
+)
+from tests.factories import (
+    a_bundle,
+    a_distributor,
+    a_material,
+    a_provider,
+    a_service,
+    a_subscriber,
+    a_subscription,
+    an_item,
+    options,
+    settings,
+)
+
+INACTIVE = set(SubscriptionState) - ACTIVE_SUBSCRIPTION - ENDED_SUBSCRIPTION
+
+
+def wanted(subscription=None, provider=None, **parts) -> Desired:
+    result = contribution(subscription or a_subscription(**parts), provider or a_provider())
+    assert isinstance(result, Desired), result
+    return result
+
+
+def refusal(subscription=None, provider=None, **parts) -> RejectedRow:
+    result = contribution(subscription or a_subscription(**parts), provider or a_provider())
+    assert isinstance(result, RejectedRow), result
+    return result
+
+
+# Decisions 6 and 7: states.
+
+
+@pytest.mark.parametrize("state", sorted(ACTIVE_SUBSCRIPTION))
+def test_decision_6_an_active_subscription_wants_its_options_and_its_boxes(state):
+    result = wanted(state=state, services=[a_service("KIDS")], items=[an_item("S")])
+
+    assert result == Desired(
+        active=True, options=options(VP1=["KIDS"]), materials=frozenset({a_material("S")})
+    )
+
+
+@pytest.mark.parametrize("state", sorted(INACTIVE))
+def test_decision_6_an_inactive_subscription_wants_nothing_and_keeps_its_boxes(state):
+    result = wanted(state=state, services=[a_service("KIDS")], items=[an_item("S")])
+
+    assert result == Desired(kept=frozenset({a_material("S")}))
+
+
+@pytest.mark.parametrize("state", sorted(INACTIVE))
+def test_decision_6_remove_material_on_deactivation_gives_up_the_boxes_of_the_inactive(state):
+    provider = a_provider(settings=settings(remove_material_on_deactivation=True))
+
+    assert wanted(provider=provider, state=state, items=[an_item("S")]) == Desired()
+
+
+@pytest.mark.parametrize("state", sorted(ENDED_SUBSCRIPTION))
+def test_decision_6_an_ended_subscription_wants_and_keeps_nothing(state):
+    assert wanted(state=state, services=[a_service("KIDS")], items=[an_item("S")]) == Desired()
+
+
+@pytest.mark.parametrize("state", sorted(ServiceState))
+def test_decision_7_a_service_is_active_when_it_and_its_subscription_are(state):
+    service = a_service("KIDS", state=state)
+
+    assert bool(wanted(services=[service]).options) is (state in ACTIVE_SERVICE)
+    assert not wanted(services=[service], state=SubscriptionState.IN_RESTING).options
+
+
+@pytest.mark.parametrize(
+    ("service_type", "provisioned"),
+    [
+        (ServiceType.TERMED, True),
+        (ServiceType.USAGE, True),
+        (ServiceType.ONE_TIME, False),
+        (ServiceType.EXPENSE, False),
+    ],
+)
+def test_decision_7_only_termed_and_usage_services_are_provisioned(service_type, provisioned):
+    result = wanted(services=[a_service("PPV_FILM", type=service_type)])
+
+    assert bool(result.options) is provisioned
+
+
+def test_a_one_time_service_needs_no_mapping():
+    assert not wanted(services=[a_service("INSTALLATION", type=ServiceType.ONE_TIME)]).withhold_removals
+
+
+# Decision 3: places and mappings.
+
+
+def test_decision_3_a_service_is_an_option_at_each_of_its_distributors():
+    assert wanted(services=[a_service("SPORT", "VP1", "VP3")]).options == options(
+        VP1=["SPORT_CHANNELS"], VP3=["SPORT_CHANNELS"]
+    )
+
+
+def test_decision_3_two_services_that_map_to_one_option_are_one_option():
+    assert wanted(services=[a_service("SPORT"), a_service("SPORT_LITE")]).options == options(
+        VP1=["SPORT_CHANNELS"]
+    )
+
+
+def test_what_has_no_distributor_is_at_the_default_one():
+    provider = a_provider(settings=settings(default_distributor=DistributorCode("VP2")))
+    result = wanted(
+        provider=provider, services=[a_service("KIDS", distributors=())], items=[an_item("S", None)]
+    )
+
+    assert result.options == options(VP2=["KIDS"])
+    assert result.materials == {a_material("S", "VP2")}
+
+
+@pytest.mark.parametrize("state", [SubscriptionState.EFFECTIVE, SubscriptionState.IN_RESTING])
+def test_a_box_without_any_distributor_rejects_the_row_since_taken_for_absent_it_would_be_removed(state):
+    row = refusal(
+        provider=a_provider(settings=settings(default_distributor=None)),
+        state=state,
+        items=[an_item("S", None)],
+    )
+
+    assert row.reason is RejectedReason.NO_DISTRIBUTOR
+    assert row.explanation == (
+        "installed item 'S' of subscription S0000000309 has no distributor: distribute it in the CRM, "
+        "or name settings.default_distributor in include/provider/tucano.yaml"
+    )
+
+
+def test_a_service_without_any_distributor_rejects_the_row():
+    row = refusal(
+        provider=a_provider(settings=settings(default_distributor=None)),
+        services=[a_service("KIDS", distributors=())],
+    )
+
+    assert row.reason is RejectedReason.NO_DISTRIBUTOR
+
+
+def test_a_flexible_bundle_is_its_components_and_the_header_sends_nothing():
+    assert wanted(services=a_bundle("FLEX_A", "GEOLOGICAL", "ENTERTAIN")).options == options(
+        VP1=["GEOLOGICAL", "ENTERTAIN"]
+    )
+
+
+def test_a_fixed_bundle_that_covers_its_components_is_one_option():
+    assert wanted(services=a_bundle("FAMILY_PACK", "KIDS", "UNHEARD_OF")).options == options(VP1=["FAMILY"])
+
+
+def test_a_component_bought_on_its_own_beside_the_bundle_that_covers_it_is_sent():
+    services = [*a_bundle("FAMILY_PACK", "KIDS"), a_service("KIDS")]
+
+    assert wanted(services=services).options == options(VP1=["FAMILY", "KIDS"])
+
+
+def test_a_fixed_bundle_by_its_components_sends_them():
+    assert wanted(services=a_bundle("STARTER_PACK", "KIDS", "SPORT")).options == options(
+        VP1=["KIDS", "SPORT_CHANNELS"]
+    )
+
+
+def test_an_item_that_is_not_provisioned_is_no_material():
+    result = wanted(items=[an_item("R", item_type="REMOTE_CONTROL"), an_item("S", item_type="STB_4K")])
+
+    assert result.materials == {a_material("S", material_type="UHD")}
+
+
+# What is not mapped withholds removals.
+
+
+def test_an_active_service_without_mapping_withholds_removals_and_says_what_to_do():
+    result = wanted(services=[a_service("SPORT+"), a_service("KIDS")])
+
+    assert result.options == options(VP1=["KIDS"])
+    assert result.withhold_removals == (
+        "service 'SPORT+' of subscription S0000000309 has no option in include/provider/tucano.yaml: "
+        "add it under services, or mark it `provisioned: false`",
+    )
+
+
+@pytest.mark.parametrize("state", [SubscriptionState.EFFECTIVE, SubscriptionState.NOT_EFFECTIVE])
+def test_an_item_type_without_mapping_withholds_removals_and_says_what_to_do(state):
+    result = wanted(state=state, items=[an_item("S", item_type="STB_8K")])
+
+    assert not result.materials
+    assert result.withhold_removals == (
+        "installed item type 'STB_8K' of subscription S0000000309 has no material type in "
+        "include/provider/tucano.yaml: add it under physical_goods, or mark it `provisioned: false`",
+    )
+
+
+def test_a_service_that_is_not_active_needs_no_mapping():
+    assert not wanted(services=[a_service("SPORT+", state=ServiceState.REMOVED)]).withhold_removals
+    assert not wanted(services=[a_service("SPORT+")], state=SubscriptionState.CANCELLED).withhold_removals
+
+
+# Decision 14 (and 13): the rules of distributors.
+
+
+def test_decision_13_a_fifth_distributor_is_a_rejected_row():
+    row = refusal(services=[a_service("KIDS", "VP1", "VP5")])
+
+    assert row.reason is RejectedReason.UNKNOWN_DISTRIBUTOR
+    assert row.explanation == (
+        "service 'KIDS' of subscription S0000000309 is at distributor 'VP5', but the provider has only "
+        "VP1, VP2, VP3, VP4: move it in the CRM, or add the distributor in include/provider/tucano.yaml"
+    )
+    assert refusal(items=[an_item("S", "VP5")]).reason is RejectedReason.UNKNOWN_DISTRIBUTOR
+
+
+@pytest.mark.parametrize(
+    ("rules", "reason", "said"),
+    [
+        ({"minimum_services": 2}, "TOO_FEW_SERVICES", "has 1 Active services, its minimum_services is 2"),
+        ({"maximum_services": 0}, "TOO_MANY_SERVICES", "has 1 Active services, its maximum_services is 0"),
+        ({"minimum_devices": 3}, "TOO_FEW_DEVICES", "has 2 devices, its minimum_devices is 3"),
+        ({"maximum_devices": 1}, "TOO_MANY_DEVICES", "has 2 devices, its maximum_devices is 1"),
+        ({"services": frozenset({"SPORT"})}, "SERVICE_NOT_ALLOWED", "not among the services allowed"),
+    ],
+)
+def test_decision_14_a_broken_rule_rejects_the_row_and_is_named(rules, reason, said):
+    row = refusal(
+        provider=a_provider(a_distributor("VP2", **rules)),
+        services=[a_service("KIDS", "VP2")],
+        items=[an_item("S1", "VP2"), an_item("S2", "VP2")],
+    )
+
+    assert row.reason == reason
+    assert said in row.explanation
+    assert "'VP2'" in row.explanation
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"minimum_services": 1, "maximum_services": 1, "minimum_devices": 2, "maximum_devices": 2},
+        {"services": frozenset({"KIDS"})},
+    ],
+)
+def test_decision_14_a_rule_that_is_just_kept_rejects_nothing(rules):
+    wanted(
+        provider=a_provider(a_distributor("VP2", **rules)),
+        services=[a_service("KIDS", "VP2")],
+        items=[an_item("S1", "VP2"), an_item("S2", "VP2")],
+    )
+
+
+def test_decision_14_the_rules_of_a_distributor_that_is_not_used_do_not_matter():
+    wanted(provider=a_provider(a_distributor("VP2", minimum_services=3)), services=[a_service("KIDS", "VP1")])
+
+
+@pytest.mark.parametrize("state", sorted(INACTIVE | ENDED_SUBSCRIPTION))
+def test_decision_14_an_inactive_subscription_may_break_the_rules(state):
+    provider = a_provider(a_distributor("VP1", minimum_services=3, maximum_devices=0))
+
+    wanted(provider=provider, state=state, services=[a_service("KIDS", "VP5")], items=[an_item("S")])
+
+
+@pytest.mark.parametrize(
+    ("services", "count"),
+    [
+        ([a_service("KIDS"), a_service("SPORT")], 2),
+        (a_bundle("FLEX_A", "GEOLOGICAL", "ENTERTAIN"), 2),
+        (a_bundle("FAMILY_PACK", "KIDS", "SPORT"), 1),
+        ([a_service("MAGAZINE")], 0),
+        ([a_service("SPORT+")], 1),
+        ([a_service("SPORT"), a_service("SPORT_LITE")], 2),
+        ([a_service("KIDS", state=ServiceState.REMOVED)], 0),
+        ([a_service("KIDS", type=ServiceType.EXPENSE)], 0),
+    ],
+    ids=["flat", "flexible", "covered", "not provisioned", "unmapped", "shared option", "ended", "expense"],
+)
+def test_decision_14_counts_what_is_sold_on_its_own(services, count):
+    counted = desired_options(SubscriptionState.EFFECTIVE, services, a_provider()).services
+
+    assert sum(counted.values()) == count
+
+
+# Values that Tucano would refuse.
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"account": AccountId("S 1")}, "account id 'S 1'"),
+        ({"account": AccountId("S" * 41)}, "account id"),
+        ({"account": AccountId("S1\n")}, "account id"),
+        ({"account": AccountId("")}, "account id ''"),
+        ({"subscriber": a_subscriber(name="")}, "the subscriber's name"),
+        ({"subscriber": a_subscriber(name="x" * 201)}, "has 201 characters, more than 200"),
+        ({"subscriber": a_subscriber(email="x" * 255)}, "the subscriber's email"),
+        ({"subscriber": a_subscriber(phone="1" * 41)}, "the subscriber's phone"),
+        ({"subscriber": a_subscriber(address="x" * 501)}, "the subscriber's address"),
+        ({"items": (an_item("S/1"),)}, "installed item 'S/1'"),
+        ({"items": (an_item("S" * 65),)}, "installed item"),
+    ],
+)
+def test_a_value_that_tucano_would_refuse_rejects_the_row(changed, said):
+    row = refusal(a_subscription(**changed))
+
+    assert row.reason is RejectedReason.INVALID_VALUE
+    assert said in row.explanation
+    assert row.explanation.endswith("mend it in the CRM")
+
+
+def test_values_of_just_the_longest_length_are_taken():
+    subscriber = a_subscriber(name="x" * 200, email="x" * 254, phone="1" * 40, address="x" * 500)
+
+    wanted(a_subscription(account=AccountId("S" * 40), subscriber=subscriber, items=[an_item("S" * 64)]))
+
+
+def test_personal_data_stays_out_of_the_explanation():
+    row = refusal(a_subscription(subscriber=a_subscriber(name="Ada Prowse " * 20)))
+
+    assert "Ada" not in row.explanation
+
+
+def test_personal_data_that_will_not_be_sent_is_not_judged():
+    assert (
+        wanted(a_subscription(state=SubscriptionState.CANCELLED, subscriber=a_subscriber(name="")))
+        == Desired()
+    )
+
+
+@pytest.mark.parametrize("other", [an_item("S", "VP2"), an_item("S", item_type="STB_4K")])
+def test_a_box_listed_at_two_places_or_as_two_types_rejects_the_row(other):
+    row = refusal(items=[an_item("S"), other])
+
+    assert row.reason is RejectedReason.ITEM_IN_TWO_PLACES
+
+
+def test_a_box_listed_twice_alike_is_one_box():
+    provider = a_provider(a_distributor("VP1", maximum_devices=1))
+
+    assert wanted(provider=provider, items=[an_item("S"), an_item("S")]).materials == {a_material("S")}
+
+
+# Totality.
+
+codes = st.sampled_from(("KIDS", "SPORT", "FLEX_A", "FAMILY_PACK", "MAGAZINE", "SPORT+", ""))
+points = st.sampled_from(("VP1", "VP2", "VP5", ""))
+services_of_any_kind = st.lists(
+    st.builds(
+        a_service,
+        codes,
+        state=st.sampled_from(ServiceState),
+        type=st.sampled_from(ServiceType),
+        distributors=st.lists(points, max_size=3).map(tuple),
+        bundle=st.one_of(st.none(), codes),
+    ),
+    max_size=4,
+)
+items_of_any_kind = st.lists(
+    st.builds(
+        an_item,
+        st.sampled_from(("S1", "S2", "", "S/")),
+        st.one_of(st.none(), points),
+        st.sampled_from(("STB_HD", "STB_4K", "REMOTE_CONTROL", "STB_8K")),
+    ),
+    max_size=3,
+)
+
+
+@given(
+    st.sampled_from(SubscriptionState),
+    services_of_any_kind,
+    items_of_any_kind,
+    st.sampled_from((None, "VP1")),
+    st.booleans(),
+)
+def test_every_row_is_understood_whole_or_rejected_with_a_reason(state, services, items, default, removes):
+    provider = a_provider(
+        a_distributor("VP2", services=frozenset({"KIDS"}), maximum_devices=1),
+        settings=settings(default_distributor=default, remove_material_on_deactivation=removes),
+    )
+
+    result = contribution(a_subscription(state=state, services=services, items=items), provider)
+
+    if isinstance(result, RejectedRow):
+        assert "S0000000309" in result.explanation
+    elif not result.active:
+        assert not result.options
+        assert not result.materials
+    else:
+        assert not result.kept
+        places = {distributor for distributor, _ in result.options} | {
+            m.distributor for m in result.materials
+        }
+        assert places <= set(provider.distributors)
