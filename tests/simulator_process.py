@@ -88,9 +88,9 @@ class SimulatorProcess:
                 return self
         raise RuntimeError(f"the simulator did not start: {self.log()[-2000:]}")
 
-    def stop(self) -> int:
-        """End it with SIGTERM; returns the exit code."""
-        return self._end(signal.SIGTERM)
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it with SIGTERM, or another signal *number*; returns the exit code."""
+        return self._end(number)
 
     def kill(self) -> None:
         """End it with SIGKILL, as a power cut would."""

@@ -60,11 +60,10 @@ async def _serve(asked: argparse.Namespace) -> int:
         end(1)
 
     store = Store(asked.state, on_failure=disk_failed)
-    faults = Faults()
     desk = Desk(store=store, contract=Contract.read(), unknown_options=asked.unknown_options)
-    platform = Platform(desk=desk, faults=faults, credentials=credentials)
+    platform = Platform(desk=desk, faults=Faults(), credentials=credentials)
     server = web.Server(platform.answer, handler_cancellation=True, access_log=None)
-    listener = Listener(asked.host, asked.port, server, faults)
+    listener = Listener(asked.host, asked.port, server, platform)
     control = web.AppRunner(Control(platform, listener).application(), access_log=None, shutdown_timeout=0.1)
     try:
         await _open(listener.open(), asked.host, asked.port)
@@ -80,7 +79,7 @@ async def _serve(asked: argparse.Namespace) -> int:
         code = await stop
     finally:
         platform.drop_unfinished()
-        server.pre_shutdown()
+        listener.let_go()
         store.flush()
         await asyncio.sleep(GRACE_SECONDS)
         listener.close()

@@ -52,17 +52,26 @@ class Credentials:
 
 @dataclass(slots=True, kw_only=True)
 class Platform:
-    """Answers the requests of one simulator."""
+    """Answers the requests of one simulator; *answering* are the connections with a request in hand."""
 
     desk: Desk
     faults: Faults
     credentials: Credentials
     capacity: Capacity | None = None
+    answering: set[asyncio.Transport | None] = field(default_factory=set)
     _open_by_account: Counter[str] = field(default_factory=Counter)
     _unfinished: set[asyncio.Task[Any]] = field(default_factory=set)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one HTTP request: a handler of aiohttp's low-level server."""
+        transport = request.transport
+        self.answering.add(transport)
+        try:
+            return await self._answer(request)
+        finally:
+            self.answering.discard(transport)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path != REQUESTS_PATH:
             return plain(Reply(status=404, body=problem(f"there is only {REQUESTS_PATH}")))
         if request.method != "POST":

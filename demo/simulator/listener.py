@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from demo.simulator.faults import Faults
+from demo.simulator.app import Platform
 from demo.simulator.misbehaviour import reset
 
 BACKLOG = 1024
@@ -17,10 +17,11 @@ BACKLOG = 1024
 class Listener:
     """Listens on *host* and *port* for *server*, except while a fault refuses everything."""
 
-    def __init__(self, host: str, port: int, server: web.Server, faults: Faults) -> None:
+    def __init__(self, host: str, port: int, server: web.Server, platform: Platform) -> None:
         self._host, self._port = host, port
         self._server = server
-        self._faults = faults
+        self._faults = platform.faults
+        self._answering = platform.answering
         self._listening: asyncio.AbstractServer | None = None
         self._unread: set[asyncio.BaseTransport] = set()
 
@@ -56,8 +57,15 @@ class Listener:
         await self.open()
         if self._faults.meet_connections():
             # Kept-alive connections would never meet a fault about connecting.
-            for connection in self._server.connections:
-                connection.close()
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Close the connections that wait for a request, and the others after their answer."""
+        for connection in self._server.connections:
+            connection.close()
+            # The library's close() only stops the waiting; the client would talk to nobody.
+            if connection.transport is not None and connection.transport not in self._answering:
+                connection.transport.close()
 
     def forget_unread(self) -> None:
         """Reset the connections that were accepted and never read."""

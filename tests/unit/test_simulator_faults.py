@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -149,6 +150,12 @@ def test_every_kind_can_be_asked_for_without_any_field() -> None:
     )
 
     assert [fault.kind for fault in faults] == list(KINDS)
+
+
+def test_the_manual_teaches_every_kind() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+
+    assert [kind for kind in KINDS if f"\n| `{kind}`" not in manual] == []
 
 
 def test_faults_are_shown_as_they_were_asked_for_with_how_often_they_fired() -> None:
