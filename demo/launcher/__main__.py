@@ -9,7 +9,6 @@ import sys
 import time
 from types import FrameType
 
-from demo.launcher import demo, up
 from demo.launcher.errors import LauncherError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -34,6 +33,8 @@ def main() -> int:
         print(f"{stamp}{text}", flush=True)
 
     try:
+        from demo.launcher import demo, up  # only now: they take a second, and Ctrl-C may come at any time
+
         if command == "demo":
             return demo.demo(tell)
         if command == "up":

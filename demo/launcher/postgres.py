@@ -65,6 +65,7 @@ class PostgresServer(Postgres):
         self.asked_port = port
         self.environment = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"} | (environment or {})
         self.identity: ProcessIdentity | None = None
+        self._server: subprocess.Popen[bytes] | None = None
         password = _kept_password(folder)
         super().__init__(f"postgresql://{SUPERUSER}:{password}@{LOOPBACK}:{port or 0}/{SUPERUSER}")
 
@@ -122,7 +123,9 @@ class PostgresServer(Postgres):
         if not wait_until_gone(self.identity, seconds=STOP_SECONDS):
             os.kill(self.identity.pid, signal.SIGKILL)  # its children notice, and leave by themselves
             wait_until_gone(self.identity, seconds=STOP_SECONDS)
-        self.identity = None
+        if self._server is not None:
+            self._server.wait()  # else it stays a zombie of ours
+        self.identity = self._server = None
 
     def _server_files(self) -> Path:
         """Return the folder that holds bin/, lib/ and share/, readable by the user the server runs as."""
@@ -202,7 +205,7 @@ class PostgresServer(Postgres):
                 start_new_session=True,  # Ctrl-C is for the launcher, which then stops the server in order
                 **self._as_whom(),
             )
-        self.identity = identify(server.pid)
+        self.identity, self._server = identify(server.pid), server
         try:
             while server.poll() is None and time.monotonic() < deadline:
                 with contextlib.suppress(psycopg.OperationalError):

@@ -58,9 +58,7 @@ def wait_until_gone(identity: ProcessIdentity, *, seconds: float) -> bool:
     while is_running(identity):
         if time.monotonic() > deadline:
             return False
-        reap(identity.pid)
         time.sleep(0.02)
-    reap(identity.pid)
     return True
 
 
@@ -88,12 +86,6 @@ def send(identity: ProcessIdentity, number: signal.Signals) -> None:
             os.killpg(identity.pid, number)
         elif is_running(identity):
             os.kill(identity.pid, number)
-
-
-def reap(pid: int) -> None:
-    """Collect the exit status of our own child, so that it does not stay a zombie."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
 
 
 def free_port() -> int:

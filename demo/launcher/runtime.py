@@ -29,7 +29,8 @@ MARK = "PROVISIONING_RUNTIME"
 POSTGRES = "postgres"
 # Beginnings of the names of variables: what a person's shell has of them must not reach a stack by accident.
 DECIDED_HERE = ("AIRFLOW", "TUCANO_", "CRM_DSN", "PROVISIONING_", "DATA_TEAM_DSN", "PYTHONPATH")
-END_SECONDS = 15  # Airflow's scheduler needs a few to let its workers go; what is left is killed
+END_SECONDS = 8  # a running task is not waited for: the claims it holds run out by themselves
+POSTGRES_END_SECONDS = 60  # the last checkpoint of a busy disk
 
 
 class Runtime:
