@@ -22,9 +22,8 @@ from demo.simulator.kinds import KINDS
 from demo.simulator.listener import Listener, bind
 from demo.simulator.store import StateFileError, Store
 
-CONTROL_HOST = (
-    "127.0.0.1"  # whoever reaches the control port can break the platform: never further than this machine
-)
+# Whoever reaches the control port can break the platform: never further than this machine.
+CONTROL_HOST = "127.0.0.1"
 GRACE_SECONDS = 0.2  # for answers already decided; hanging connections get no more than that either
 CANNOT_START = 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -169,6 +170,21 @@ def test_who_or_what_may_not_pass_is_told_why(
     assert set(answer.body) == {"error_description"}
     assert ("WWW-Authenticate" in answer.headers) == (status == 401)
     assert platform.account(account)["exists"] is False
+
+
+def test_two_idempotency_keys_are_none(platform: SimulatorProcess) -> None:
+    twice = f"PR-1\r\nIdempotency-Key: {a_number()}"  # http.client lets no header be given twice
+    body = a_request("CREATE_ACCOUNT", an_account(), request_number="PR-1", name="Anna")
+    head = (
+        f"POST /api/v1/requests HTTP/1.1\r\nHost: x\r\nIdempotency-Key: {twice}\r\n"
+        f"Authorization: {basic(platform.user, platform.password)}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    host, port = platform.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(head.encode() + body)
+
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
 def test_the_forbidden_user_is_known_but_may_not_provision(platform: SimulatorProcess) -> None:

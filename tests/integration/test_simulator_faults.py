@@ -355,6 +355,23 @@ def test_ignore_keys_decides_a_resend_anew(platform: SimulatorProcess) -> None:
     assert "replayed" not in again.body
 
 
+def test_ignore_keys_forgets_what_was_answered_before_it_and_keeps_nothing_for_after(
+    platform: SimulatorProcess,
+) -> None:
+    before = a_request("CREATE_ACCOUNT", an_account(), name="Anna")
+    meanwhile = a_request("CREATE_ACCOUNT", an_account(), name="Anna")
+    send(platform, before)
+
+    platform.set_faults({"kind": "ignore_keys"})
+    forgotten = send(platform, before)
+    send(platform, meanwhile)
+    platform.clear_faults()
+
+    assert forgotten.error_code == "ACCOUNT_EXISTS"
+    assert send(platform, meanwhile).error_code == "ACCOUNT_EXISTS"
+    assert send(platform, before).body["replayed"] is True
+
+
 def test_mixed_list_rejects_refuses_a_list_of_which_some_are_so(platform: SimulatorProcess) -> None:
     account = an_existing_account(platform)
     ask(platform, "ACTIVATE_OPTIONS", account, distributor="VP1", options=["A"])
