@@ -1,0 +1,61 @@
+-- demo/crm/behaviours.sql
+-- Every action of the CRM: its behaviour code, the states it may start from, the keys its details may have.
+-- is_ours: the manual names the action, but no public page gives its code.
+
+INSERT INTO crm.behaviours (code, action, kind, is_ours, allowed_from, details_keys) VALUES
+-- The life of a subscription
+('BECOMESUBSCRIBER', 'Become subscriber', 'SUBSCRIPTION', false, '{}',
+ '{draft,account_number,account,subscription_type,location,services,items}'),
+('ACTIVATESUBSCRIPTION', 'Activate subscription', 'SUBSCRIPTION', false, '{DRAFT,NOT_EFFECTIVE}', '{}'),
+('DEACTIVATE_SUBSCRIPTION', 'Deactivate subscription', 'SUBSCRIPTION', false, '{EFFECTIVE}', '{reason}'),
+('TERMINATE_SUBSCRIPTION', 'Terminate subscription', 'SUBSCRIPTION', false,
+ '{DRAFT,PENDING_VERIFICATION,EFFECTIVE,NOT_EFFECTIVE,SHORT_TERM_EFFECTIVE,SHORT_TERM_NOT_EFFECTIVE,IN_RESTING}',
+ '{reason,keep_items}'),
+('REPLACE_SUBSCRIPTION', 'Replace subscription', 'SUBSCRIPTION', false, '{EFFECTIVE,NOT_EFFECTIVE}',
+ '{to_subscription_number,subscription_type}'),
+-- Periods
+('RESTSUBSCRIPTION', 'Rest subscription', 'SUBSCRIPTION', false, '{EFFECTIVE,NOT_EFFECTIVE}', '{until}'),
+('ENDSUBSCRIPTIONRESTING', 'End subscription resting', 'SUBSCRIPTION', false, '{IN_RESTING}', '{}'),
+('SHORTTERMSUBSCRIPTIONACTIVATION', 'Short term activation', 'SUBSCRIPTION', true, '{DRAFT,NOT_EFFECTIVE}', '{until}'),
+('ENDSUBSCRIPTIONSHORTTERMACTIVATION', 'End short term activation', 'SUBSCRIPTION', false,
+ '{SHORT_TERM_EFFECTIVE}', '{}'),
+('SHORTTERMSUBSCRIPTIONDEACTIVATION', 'Short term deactivation', 'SUBSCRIPTION', false, '{EFFECTIVE}', '{until}'),
+('ENDSUBSCRIPTIONSHORTTERMDEACTIVATION', 'End short term deactivation', 'SUBSCRIPTION', true,
+ '{SHORT_TERM_NOT_EFFECTIVE}', '{}'),
+('EXTEND_GRACE_PERIOD', 'Extend grace period', 'NONE', false, '{DRAFT,EFFECTIVE,NOT_EFFECTIVE}', '{until}'),
+-- Services
+('ADD_SERVICE', 'Add services', 'SERVICE', false, '{DRAFT,EFFECTIVE,NOT_EFFECTIVE}', '{services,draft}'),
+('REMOVESERVICE', 'Remove services', 'SERVICE', false, '{DRAFT,EFFECTIVE,NOT_EFFECTIVE}', '{services,regret}'),
+('START_SERVICE', 'Start services', 'SERVICE', false, '{EFFECTIVE,NOT_EFFECTIVE}', '{services}'),
+('STOPSERVICE', 'Stop services', 'SERVICE', false, '{EFFECTIVE}', '{services}'),
+('SWAPSERVICE', 'Swap services', 'SERVICE', false, '{DRAFT,EFFECTIVE,NOT_EFFECTIVE}', '{from,to}'),
+('SWAP_PACKAGE', 'Swap package', 'SERVICE', false, '{DRAFT,EFFECTIVE,NOT_EFFECTIVE}', '{swaps}'),
+('AMENDBUNDLEDSERVICE', 'Amend bundle services', 'SERVICE', false, '{DRAFT,EFFECTIVE,NOT_EFFECTIVE}',
+ '{bundle,add,remove}'),
+('ADD_SERVICE_USAGE', 'Add service usage', 'SERVICE', false, '{EFFECTIVE,SHORT_TERM_EFFECTIVE}',
+ '{service,distributors,until}'),
+('ENDSERVICEUSAGE', 'End service usage', 'SERVICE', true,
+ '{EFFECTIVE,NOT_EFFECTIVE,SHORT_TERM_EFFECTIVE,SHORT_TERM_NOT_EFFECTIVE,IN_RESTING}', '{service}'),
+-- Installed items
+('ADD_INSTALLED_ITEM', 'Add installed item', 'INSTALLED_ITEM', false,
+ '{DRAFT,EFFECTIVE,NOT_EFFECTIVE,SHORT_TERM_EFFECTIVE,SHORT_TERM_NOT_EFFECTIVE,IN_RESTING}', '{items}'),
+('REMOVE_INSTALLED_ITEM', 'Remove installed item', 'INSTALLED_ITEM', false,
+ '{DRAFT,EFFECTIVE,NOT_EFFECTIVE,SHORT_TERM_EFFECTIVE,SHORT_TERM_NOT_EFFECTIVE,IN_RESTING,CANCELLED,REGRETTED}',
+ '{items}'),
+('SWAP_INSTALLED_ITEM', 'Swap installed item', 'INSTALLED_ITEM', false,
+ '{DRAFT,EFFECTIVE,NOT_EFFECTIVE,SHORT_TERM_EFFECTIVE,SHORT_TERM_NOT_EFFECTIVE,IN_RESTING}', '{pairs,reason}'),
+('MOVEINSTITEMTOANOTHERSUBSCRIPTION', 'Move items between subscriptions', 'INSTALLED_ITEM', false,
+ '{DRAFT,EFFECTIVE,NOT_EFFECTIVE,SHORT_TERM_EFFECTIVE,SHORT_TERM_NOT_EFFECTIVE,IN_RESTING}',
+ '{items,to_subscription_number}'),
+('AMEND_SERVICES_INSTALLED_ITEMS', 'Amend services and installed items', 'SERVICE', false,
+ '{DRAFT,EFFECTIVE,NOT_EFFECTIVE}', '{add_services,remove_services,add_items,remove_items}'),
+('CHANGESUBSCRIPTIONDISTRIBUTION', 'Change subscription distribution', 'SUBSCRIPTION', false,
+ '{DRAFT,EFFECTIVE,NOT_EFFECTIVE}', '{services,items}'),
+-- Without effect at the platform
+('AMEND_BILLING_TERMS', 'Amend billing terms', 'NONE', false,
+ '{DRAFT,EFFECTIVE,NOT_EFFECTIVE,IN_RESTING}', '{billing_terms}'),
+('BILL_AS_OF_DATE', 'Bill as of date', 'NONE', false, '{EFFECTIVE,NOT_EFFECTIVE,IN_RESTING,CANCELLED}', '{until}'),
+('CHANGE_SUBSCRIBER_ACCOUNT', 'Change subscriber account', 'NONE', false,
+ '{DRAFT,EFFECTIVE,NOT_EFFECTIVE,IN_RESTING}', '{account_number}'),
+('CHANGE_SUBSCRIPTION_LOCATION', 'Change subscription location', 'NONE', false,
+ '{DRAFT,EFFECTIVE,NOT_EFFECTIVE,IN_RESTING}', '{location}');
