@@ -128,7 +128,7 @@ class Control:
         return await self.show_capacity(request)
 
     async def snapshot(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """Keep the platform as it is now; stops the world for about a second per million rows."""
+        """Keep the platform as it is now; stops the world for some seconds per million rows."""
         taken_at = datetime.now(UTC).isoformat(timespec="microseconds")
         accounts = self._store.snapshot(taken_at)
         log.info("snapshot: %d accounts", accounts)
