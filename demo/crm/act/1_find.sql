@@ -67,8 +67,8 @@ DECLARE
 BEGIN
     SELECT COALESCE(array_agg(DISTINCT code ORDER BY code), '{}')
     INTO codes FROM jsonb_array_elements_text(crm.as_array('distributors', wanted)) AS code;
-    SELECT code INTO unknown FROM unnest(codes) AS code
-    WHERE NOT EXISTS (SELECT FROM crm.distributors AS known WHERE known.code = unnest.code) LIMIT 1;
+    SELECT given.code INTO unknown FROM unnest(codes) AS given (code)
+    WHERE NOT EXISTS (SELECT FROM crm.distributors AS known WHERE known.code = given.code) LIMIT 1;
     IF FOUND THEN
         PERFORM crm.refuse(format('distributor %L is unknown', unknown), 'use a code of crm.distributors');
     END IF;
