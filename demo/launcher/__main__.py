@@ -10,6 +10,7 @@ import time
 from types import FrameType
 
 from demo.launcher.errors import LauncherError
+from provisioner.core.errors import ProvisioningError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 130  # what a shell makes of Ctrl-C
@@ -40,7 +41,7 @@ def main() -> int:
         if command == "up":
             return up.up(tell)
         return up.down(tell, clean=os.environ.get("CLEAN") == "yes")
-    except LauncherError as error:
+    except (LauncherError, ProvisioningError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except Interrupted:

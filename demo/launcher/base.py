@@ -9,7 +9,10 @@ from provisioner.steps import reset_run
 
 
 def provision(stack: Stack) -> dict[str, int]:
-    """Bring Tucano in step with the CRM by one reset run in this process; return the run's counts."""
+    """Bring Tucano in step with the CRM by one reset run in this process; return the run's counts.
+
+    Raises RunFailed if it did not do its work.
+    """
     platform = stack.platform
     connections = Connections(
         provisioning_dsn=stack.provisioning_dsn,

@@ -52,6 +52,16 @@ class Stack:
             control_url=wanted.tucano_control_url or "",
         )
 
+    def start(self) -> Environment:
+        """Start everything and return where it is, once all of it is healthy."""
+        self.start_postgres()
+        self.prepare_crm()
+        self.prepare_provisioning()
+        self.start_tucano()
+        self.start_airflow()
+        self.wait_for_airflow()
+        return self.environment()
+
     def start_postgres(self) -> None:
         """Start our server with its roles and Airflow's database, and begin to make Airflow's tables."""
         port = port_to_use(self.wanted.airflow_port or (PREFERRED_PORT if is_free(PREFERRED_PORT) else None))

@@ -26,15 +26,8 @@ def up(tell: Tell) -> int:
             tell(f"ended what was left of an earlier stack: {', '.join(left)}")
         runtime = Runtime(runtime.folder)
         wanted = Wanted.read(own_secrets=runtime.secrets().values())
-        stack = Stack(runtime, wanted, tell)
         try:
-            stack.start_postgres()
-            stack.prepare_crm()
-            stack.prepare_provisioning()
-            stack.start_tucano()
-            stack.start_airflow()
-            stack.wait_for_airflow()
-            environment = stack.environment()
+            environment = Stack(runtime, wanted, tell).start()
             environment.write()
         except BaseException:  # also Ctrl-C: half a stack is of no use to anybody
             tell("stopping what was started ...")
