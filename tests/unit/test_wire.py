@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -225,6 +226,16 @@ def test_retry_after_is_seconds_or_a_date(given_, seconds):
 
 def test_retry_after_is_none_where_the_answer_does_not_say_it():
     assert answer({}, status=503).retry_after is None
+
+
+def test_a_date_without_a_zone_is_utc_wherever_we_run(monkeypatch):
+    monkeypatch.setenv("TZ", "America/Santiago")
+    time.tzset()
+    try:
+        assert answer({}, 503, {"Retry-After": "Sun, 29 Mar 2026 01:00:30 -0000"}).retry_after == 30.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_date_is_counted_from_now_in_whatever_zone_now_is():

@@ -262,8 +262,7 @@ def _storable(text: str) -> str:
 def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     given = next((value.strip() for key, value in headers.items() if key.lower() == "retry-after"), "")
     if given.isascii() and given.isdigit():
-        # Beyond 18 digits the number is nonsense, and Python refuses to read thousands of them.
-        seconds = float(given[:18])
+        seconds = float(given)
     else:
         try:
             moment = parsedate_to_datetime(given)
