@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from airflow.sdk import Connection, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
@@ -20,6 +22,8 @@ from provisioner.steps.reset_run import Run
 PROVISIONING = "provisioning_db"
 CRM = "crm_db"
 TUCANO = "tucano"
+
+log = logging.getLogger(__name__)
 
 
 def connections() -> Connections:
@@ -50,6 +54,12 @@ def step(batch_id: int, name: str) -> Iterator[Connections]:
             raise AirflowFailException(str(error)) from error
         raise
     close_batch.clear_failure(ours, batch_id, name)
+
+
+def told(result: dict[str, Any]) -> dict[str, Any]:
+    """Write a result to the task's log as a person reads it, and return it."""
+    log.info("%s", json.dumps(result, indent=2, ensure_ascii=False))
+    return result
 
 
 @contextmanager

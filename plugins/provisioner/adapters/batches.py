@@ -10,6 +10,10 @@ from typing import Any
 from provisioner.adapters import sql
 from provisioner.core.model import AccountId, RejectedRow, SubscriptionNumber
 
+# The doors that open batches.
+RESET_RUN = "RESET_RUN"
+RESET_SUBSCRIPTION = "RESET_SUBSCRIPTION"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:

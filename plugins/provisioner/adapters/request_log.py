@@ -10,7 +10,15 @@ from typing import Any
 
 from provisioner.adapters import sql
 from provisioner.core import wire
-from provisioner.core.model import AccountId, Command, CreateAccount, RequestState, SubscriptionNumber
+from provisioner.core.model import (
+    AccountId,
+    AccountState,
+    Command,
+    CreateAccount,
+    RequestState,
+    SubscriptionNumber,
+)
+from provisioner.core.plan import apply
 
 REQUEST_NUMBER = "PR-{:010d}"
 
@@ -210,6 +218,24 @@ def close(db: sql.Connection, closings: Sequence[Closing]) -> None:
 def close_plans(db: sql.Connection, accounts: Iterable[AccountId]) -> None:
     """Close the plans of those accounts that have no open request left."""
     sql.run(db, "request_log/close_plans", accounts=list(accounts))
+
+
+def read_ever_acknowledged(db: sql.Connection, account: AccountId) -> AccountState:
+    """Return all options and boxes that Tucano ever acknowledged to have given an account."""
+    state = AccountState(exists=True)
+    for command_name, parameters in sql.rows(db, "request_log/read_ever_acknowledged", account=account):
+        state = apply(state, wire.decode(command_name, account, parameters))
+    return state
+
+
+def read_subscription_numbers(
+    db: sql.Connection, accounts: Sequence[AccountId]
+) -> dict[AccountId, list[SubscriptionNumber]]:
+    """Return the subscriptions that accounts were served for."""
+    numbers: dict[AccountId, list[SubscriptionNumber]] = {}
+    for account, number in sql.rows(db, "request_log/read_subscription_numbers", accounts=list(accounts)):
+        numbers.setdefault(account, []).append(number)
+    return numbers
 
 
 def reserve(db: sql.Connection, *, provider: str, count: int, requests_per_second: float) -> float:

@@ -68,6 +68,50 @@ def plan(
     return (*created, *added, *activated, *suspended, *removed)
 
 
+def plan_everything(
+    *,
+    account: AccountId,
+    target: AccountState,
+    ever: AccountState,
+    subscriber: Subscriber,
+    swap_order: str,
+) -> tuple[Command, ...]:
+    """Return the commands that bring an account to *target* whatever Tucano holds: all of it is asked for again.
+
+    *ever* is everything that was ever acknowledged for the account; what of it is not wanted is taken away. The cure
+    when the platform lost its data: "already so" answers then show how much was really missing.
+    """
+    unlimited: Mapping[DistributorCode, int | None] = {}
+    given = plan(
+        account=account,
+        target=target,
+        known=AccountState(),
+        subscriber=subscriber,
+        maximum_devices=unlimited,
+        swap_order=swap_order,
+    )
+    held = AccountState(
+        exists=True, options=ever.options | target.options, materials=ever.materials | target.materials
+    )
+    taken = [
+        command
+        for command in plan(
+            account=account,
+            target=replace(target, exists=True),
+            known=held,
+            subscriber=subscriber,
+            maximum_devices=unlimited,
+            swap_order=swap_order,
+        )
+        if isinstance(command, SuspendOptions | RemoveMaterial)
+    ]
+    moving = {material.serial_number for material in target.materials}
+    first = [one for one in taken if isinstance(one, RemoveMaterial) and one.serial_number in moving]
+    created = [one for one in given if isinstance(one, CreateAccount)]
+    rest = [one for one in given if not isinstance(one, CreateAccount)]
+    return (*created, *first, *rest, *(one for one in taken if one not in first))
+
+
 def _lists(options: Iterable[Option], size: int) -> Iterator[tuple[DistributorCode, tuple[OptionCode, ...]]]:
     for distributor, group in groupby(sorted(options), key=itemgetter(0)):
         codes = tuple(code for _, code in group)

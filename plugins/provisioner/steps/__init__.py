@@ -27,3 +27,6 @@ from provisioner.steps import (
 from provisioner.steps import (
     reset_run as reset_run,
 )
+from provisioner.steps import (
+    reset_subscription as reset_subscription,
+)

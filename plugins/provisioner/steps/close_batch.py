@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from provisioner.adapters import batches, sql
 from provisioner.adapters.batches import Batch
@@ -153,6 +154,61 @@ def tell(batch: Batch, counts: Counts, problems: list[str], refusals: list[sql.R
         if number:
             said.append(f"{number} {what}.")
     return " ".join(said)
+
+
+def close_single(connections: Connections, batch_id: int) -> dict[str, Any]:
+    """Close the batch of a single reset; return its summary and each request with its answer.
+
+    Raises RunFailed, with the summary, when something failed or was refused.
+    """
+    with connections.provisioning() as db:
+        batch = batches.read(db, batch_id)
+        requests = [
+            {
+                "request_number": row[0],
+                "account": row[1],
+                "command": row[2],
+                "parameters": row[4],
+                "state": row[5],
+                "error_code": row[6],
+                "error_description": row[7],
+                "already": row[8],
+            }
+            for row in sql.rows(db, "batch/read_requests", batch_id=batch_id)
+        ]
+        said = [_told(request) for request in requests]
+        problems = list(batch.failures)
+        problems += [
+            told for request, told in zip(requests, said, strict=True) if request["state"] != "COMPLETED"
+        ]
+        number = batch.parameters.get("subscription_number")
+        if batch.dry_run:
+            head = f"Dry run for {number}: nothing was sent."
+        elif not requests and not problems:
+            head = f"{number} is in step: nothing had to be sent."
+        else:
+            head = f"{number}: {len(requests)} requests, {len(problems)} not done."
+        summary = " ".join(
+            [head, *(f"{told}." for told in said), *(f"FAILED: {one}." for one in batch.failures)]
+        )
+        counts = {"requests": len(requests), "already": sum(one["already"] for one in requests)}
+        sql.run(db, "batch/close_batch", batch_id=batch_id, counts=json.dumps(counts), summary=summary)
+    if problems:
+        raise RunFailed(summary)
+    return {"summary": summary, "requests": requests, **counts}
+
+
+def _told(request: dict[str, Any]) -> str:
+    error = f" {request['error_code']}" if request["error_code"] else ""
+    already = " (already so)" if request["already"] else ""
+    return f"{request['request_number']} {request['command']} {request['state']}{error}{already}"
+
+
+def refuse(connections: Connections, batch_id: int, error: BaseException) -> None:
+    """Close a batch for which nothing may be sent, with the reason."""
+    reason = str(error) if isinstance(error, ProvisioningError) else type(error).__name__
+    with connections.provisioning() as db:
+        sql.run(db, "batch/close_batch", batch_id=batch_id, counts="{}", summary=f"Refused: {reason}")
 
 
 def record_failure(connections: Connections, batch_id: int, step: str, error: BaseException) -> None:

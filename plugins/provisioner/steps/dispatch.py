@@ -22,7 +22,7 @@ from provisioner.adapters.batches import Item
 from provisioner.adapters.connections import Connections
 from provisioner.core import policy
 from provisioner.core.errors import ConfigurationError, PlatformUnavailable
-from provisioner.core.model import AccountId
+from provisioner.core.model import AccountId, AccountState
 from provisioner.steps.drafting import Task
 from provisioner.steps.load_provider import of_batch
 from provisioner.steps.pacing import Pace
@@ -40,8 +40,12 @@ BUSY_SECONDS = 0.5
 BUSY_TURNS = int(2 * policy.CLAIM_SECONDS / BUSY_SECONDS)
 
 
-def run(connections: Connections, batch_id: int, chunk_number: int) -> dict[str, int]:
+def run(
+    connections: Connections, batch_id: int, chunk_number: int, *, ever: AccountState | None = None
+) -> dict[str, int]:
     """Send a chunk of a batch; return how many accounts were finished and how many are left.
+
+    *ever* forces the chunk's one account: see core.plan.plan_everything.
 
     Raises PlatformUnavailable when the platform is dead and ConfigurationError when it refuses our credentials;
     what was sent is recorded, what was not stays open for the next run.
@@ -59,7 +63,7 @@ def run(connections: Connections, batch_id: int, chunk_number: int) -> dict[str,
             items = batches.read_chunk(planning, batch_id, chunk_number)
         owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         dispatch = Dispatch(
-            Task(batch=batch, provider=of_batch(batch), owner=owner),
+            Task(batch=batch, provider=of_batch(batch), owner=owner, ever=ever),
             items,
             planning=planning,
             recording=recording,

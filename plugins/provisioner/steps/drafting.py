@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from provisioner.adapters import crm, sql
@@ -22,17 +22,18 @@ from provisioner.core.model import (
     Subscription,
     SubscriptionNumber,
 )
-from provisioner.steps.plan import NOBODY, maximum_devices
+from provisioner.steps.plan import maximum_devices
 from provisioner.steps.work import Candidate, Ending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What a dispatch works on and with."""
+    """What a dispatch works on and with. *ever* forces one account: see core.plan.plan_everything."""
 
     batch: Batch
     provider: Provider
     owner: str
+    ever: AccountState | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,43 +73,78 @@ def plan_drafts(source: sql.Connection, task: Task, drafts: Mapping[AccountId, D
         _plan(draft, rows_by_account.get(draft.account, []), task)
 
 
-def _plan(draft: Draft, rows: Sequence[Subscription | RejectedRow], task: Task) -> None:
-    provider = task.provider
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the CRM wants for one account now, and the subscription that its requests speak for."""
+
+    desired: Desired
+    subscription: Subscription
+
+
+def wish_of(rows: Sequence[Subscription | RejectedRow], provider: Provider) -> Wish | str:
+    """Return the wish of an account's rows, or why there is none: no row, or no row that can be used."""
     contributions = [
         row if isinstance(row, RejectedRow) else desired.contribution(row, provider) for row in rows
     ]
+    readable = [row for row in rows if isinstance(row, Subscription)]
     refused = [one.explanation for one in contributions if isinstance(one, RejectedRow)]
-    if len(refused) == len(contributions):
-        explanation = "; ".join(refused) or (
+    if len(refused) == len(contributions) or not readable:
+        return "; ".join(refused)
+    # An Active subscription's name goes to Tucano, the lowest number where there are several.
+    first = min(readable, key=lambda row: (row.state not in ACTIVE_SUBSCRIPTION, row.subscription_number))
+    return Wish(desired=desired.merge(contributions), subscription=first)
+
+
+def commands_for(
+    wish: Wish,
+    known: AccountState,
+    account: AccountId,
+    provider: Provider,
+    *,
+    single_options: bool = False,
+    ever: AccountState | None = None,
+) -> tuple[Command, ...]:
+    """Return the plan of one account; with *ever* everything is asked for again, whatever is known."""
+    limits = maximum_devices(provider)
+    target = desired.target(wish.desired, known, limits)
+    if ever is not None:
+        return planning.plan_everything(
+            account=account,
+            target=target,
+            ever=ever,
+            subscriber=wish.subscription.subscriber,
+            swap_order=provider.settings.swap_order,
+        )
+    return planning.plan(
+        account=account,
+        target=target,
+        known=known,
+        subscriber=wish.subscription.subscriber,
+        maximum_devices=limits,
+        swap_order=provider.settings.swap_order,
+        single_options=single_options,
+    )
+
+
+def _plan(draft: Draft, rows: Sequence[Subscription | RejectedRow], task: Task) -> None:
+    wish = wish_of(rows, task.provider)
+    if isinstance(wish, str):
+        explanation = wish or (
             f"subscription {', '.join(draft.candidate.item.subscription_numbers)} is no longer in the CRM's extract: "
             "nothing is sent; end it in the CRM, or find out why it is not extracted"
         )
         draft.ending = Ending(outcome="ROW_REJECTED", explanation=explanation)
         return
-    wanted: Desired = desired.merge(contributions)
-    limits = maximum_devices(provider)
-    first = _speaks_for(rows)
-    commands = planning.plan(
-        account=draft.account,
-        target=desired.target(wanted, draft.known, limits),
-        known=draft.known,
-        subscriber=first.subscriber if first else NOBODY,
-        maximum_devices=limits,
-        swap_order=provider.settings.swap_order,
+    commands = commands_for(
+        wish,
+        draft.known,
+        draft.account,
+        task.provider,
         single_options=draft.candidate.single_options,
+        # Once: an account that is planned again in the same turn goes on from what the first answers taught.
+        ever=task.ever if draft.candidate.replans == 0 else None,
     )
     released = guard.release(commands, draft.candidate.item.allowed_removals)
     draft.commands = released.commands
-    draft.withheld = released.withheld or (() if released.commands else wanted.withhold_removals)
-    if first:
-        draft.subscription_number = first.subscription_number
-
-
-def _speaks_for(rows: Iterable[Subscription | RejectedRow]) -> Subscription | None:
-    """Return the subscription whose name and number an account's requests bear: an Active one, by number."""
-    readable = [row for row in rows if isinstance(row, Subscription)]
-    return min(
-        readable,
-        key=lambda row: (row.state not in ACTIVE_SUBSCRIPTION, row.subscription_number),
-        default=None,
-    )
+    draft.withheld = released.withheld or (() if released.commands else wish.desired.withhold_removals)
+    draft.subscription_number = wish.subscription.subscription_number

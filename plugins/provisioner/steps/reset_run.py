@@ -29,8 +29,6 @@ from provisioner.steps import (
     prove_extract,
 )
 
-CAUSE = "RESET_RUN"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -57,7 +55,7 @@ def open_batch_of_run(connections: Connections, run: Run, parameters: Mapping[st
         )
     return open_batch.run(
         connections,
-        cause=CAUSE,
+        cause=batches.RESET_RUN,
         run_id=run.run_id,
         requested_by=run.requested_by,
         parameters=given,
