@@ -33,8 +33,12 @@ def services() -> dict[str, dict[str, Any]]:
 
 def example() -> dict[str, str]:
     """Return the variables of .env.example with their values."""
-    pairs = re.findall(r"^([A-Z]\w*)=(.*)$", ENV_EXAMPLE.read_text(), re.MULTILINE)
-    return dict(pairs)
+    return variables(ENV_EXAMPLE.read_text())
+
+
+def variables(text: str) -> dict[str, str]:
+    """Return the variables of a .env with their values."""
+    return dict(re.findall(r"^([A-Z]\w*)=(.*)$", text, re.MULTILINE))
 
 
 def interpolate(text: str, environment: Mapping[str, str]) -> str:
