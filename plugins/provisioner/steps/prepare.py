@@ -6,8 +6,8 @@ When this returns, every request it hands out is committed, and the first of eac
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from provisioner.adapters import batches, claims, known_state, request_log, sql
@@ -94,49 +94,72 @@ def _let_boxes_leave_first(
 ) -> None:
     """Bring in the accounts that still hold a box which an account here is about to add.
 
-    The old account gives the box up first. Where its removal is not allowed, or somebody else is busy with it, the
-    new account waits for another turn or another night.
+    The old account gives the box up first. One that is brought in may add a box of a third one in turn (two accounts
+    that exchange their boxes), so this goes on until nobody new is named. Where somebody else is busy with the old
+    account, the new one waits for another turn.
     """
-    adding = {
-        command.material.serial_number: draft.account
-        for draft in drafts.values()
-        for command in draft.commands
-        if isinstance(command, AddMaterial)
-    }
-    if not adding:
-        return
-    with db.transaction():
-        held = known_state.find_serial_holders(db, list(adding))
-    holders = [(serial, holder) for serial, holder in held if holder != adding[serial]]
-    strangers = sorted({holder for _, holder in holders if holder not in drafts})
-    if strangers:
+    brought_in: set[AccountId] = set()
+    while True:
+        changes = _changes_of_hands(db, drafts)
+        strangers = sorted({change.holder for change in changes} - drafts.keys() - brought_in)
+        if not strangers:
+            break
+        brought_in.update(strangers)
         with db.transaction():
-            items = _partners(db, task, holders, strangers)
+            items = _partners(db, task, changes, strangers)
         partners = _claim(db, task, [Candidate(item=item) for item in items], prepared)
         plan_drafts(source, task, partners)
         drafts.update(partners)
-        # A busy partner is somebody else's work; only its neighbour here has to wait.
-        busy = {candidate.item.account for candidate in prepared.busy}
-        prepared.busy = [candidate for candidate in prepared.busy if candidate.item.account not in strangers]
-        for serial, holder in holders:
-            if holder in busy and adding[serial] in drafts:
-                _give_back(db, drafts.pop(adding[serial]), prepared)
-    for serial, holder in holders:
-        old, new = drafts.get(holder), drafts.get(adding[serial])
-        if old and new and any(_removes(command, serial) for command in old.commands):
-            old.leaves |= {serial}
-            new.waits_for[serial] = holder
+    busy = {candidate.item.account for candidate in prepared.busy}
+    # A busy partner is somebody else's work; only its neighbour here has to wait.
+    prepared.busy = [candidate for candidate in prepared.busy if candidate.item.account not in brought_in]
+    while late := next((one.taker for one in changes if one.holder in busy and one.taker in drafts), None):
+        # Whoever waits for this one in turn waits as well.
+        busy.add(late)
+        draft = drafts.pop(late)
+        _give_back(db, draft)
+        if late not in brought_in:
+            prepared.busy.append(replace(draft.candidate, token=None, lease_ends=0.0))
+    for change in changes:
+        old, new = drafts.get(change.holder), drafts.get(change.taker)
+        if old and new and any(_removes(command, change.serial) for command in old.commands):
+            old.leaves |= {change.serial}
+            new.waits_for[change.serial] = change.holder
     for draft in drafts.values():
         if draft.leaves:
             first = [one for one in draft.commands if any(_removes(one, serial) for serial in draft.leaves)]
             draft.commands = (*first, *(one for one in draft.commands if one not in first))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ChangeOfHands:
+    """A box that *taker* is about to add while Tucano is known to have it at *holder*."""
+
+    serial: SerialNumber
+    holder: AccountId
+    taker: AccountId
+
+
+def _changes_of_hands(db: sql.Connection, drafts: Mapping[AccountId, Draft]) -> list[_ChangeOfHands]:
+    takers: dict[SerialNumber, list[AccountId]] = {}
+    for draft in drafts.values():
+        for command in draft.commands:
+            if isinstance(command, AddMaterial):
+                takers.setdefault(command.material.serial_number, []).append(draft.account)
+    if not takers:
+        return []
+    with db.transaction():
+        held = known_state.find_serial_holders(db, takers)
+    return [
+        _ChangeOfHands(serial=serial, holder=holder, taker=taker)
+        for serial, holder in held
+        for taker in takers[serial]
+        if taker != holder
+    ]
+
+
 def _partners(
-    db: sql.Connection,
-    task: Task,
-    holders: Sequence[tuple[SerialNumber, AccountId]],
-    strangers: Sequence[AccountId],
+    db: sql.Connection, task: Task, changes: Sequence[_ChangeOfHands], strangers: Sequence[AccountId]
 ) -> list[Item]:
     """Return the accounts that may be made to give a box up.
 
@@ -147,7 +170,7 @@ def _partners(
         return batches.read_items_of(db, task.batch.batch_id, strangers)
     numbers = request_log.read_subscription_numbers(db, strangers)
     state_by_account = known_state.read(db, strangers)
-    boxes = {serial for serial, _ in holders}
+    boxes = {change.serial for change in changes}
     return [
         Item(
             account=account,
@@ -166,14 +189,6 @@ def _removes(command: Command, serial: SerialNumber) -> bool:
     return isinstance(command, RemoveMaterial) and command.serial_number == serial
 
 
-def _give_back(db: sql.Connection, draft: Draft, prepared: Prepared) -> None:
+def _give_back(db: sql.Connection, draft: Draft) -> None:
     with db.transaction():
         claims.release(db, {draft.account: draft.token})
-    prepared.busy.append(
-        Candidate(
-            item=draft.candidate.item,
-            replans=draft.candidate.replans,
-            single_options=draft.candidate.single_options,
-            rejected=draft.candidate.rejected,
-        )
-    )
