@@ -68,7 +68,7 @@ async def connect(endpoint: Endpoint, *, in_flight: int) -> AsyncIterator[Tucano
         sock_read=policy.ANSWER_SECONDS,
     )
     async with aiohttp.ClientSession(
-        auth=aiohttp.BasicAuth(endpoint.user, endpoint.password, encoding="utf-8"),
+        headers={"Authorization": aiohttp.encode_basic_auth(endpoint.user, endpoint.password)},
         connector=aiohttp.TCPConnector(limit=in_flight),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=timeout,
