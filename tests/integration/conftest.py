@@ -9,15 +9,21 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from demo.crm import install
 from demo.launcher.administration import Postgres
 from demo.launcher.databases import prepare_crm, prepare_provisioning, prepare_roles
 from demo.launcher.postgres import PostgresServer
+from tests.integration.stage import Stage, opened
 from tests.simulator_process import SimulatorProcess
+
+Stages = Callable[[SimulatorProcess], AbstractContextManager[Stage]]
 
 SUBSCRIPTIONS = 200  # every deliberate case of the generator, and still made in a second
 
@@ -80,6 +86,69 @@ def tucano() -> Iterator[SimulatorProcess]:
     """A platform of the test's own, empty and without faults."""
     with SimulatorProcess() as simulator:
         yield simulator
+
+
+@pytest.fixture(scope="session")
+def bare_crm_template(postgres: Postgres) -> Iterator[str]:
+    """The name of a CRM database with its catalogue and crm.act, but without any subscriber."""
+    name = unique("bare_crm_template")
+    prepare_crm(postgres, name)
+    with psycopg.connect(postgres.dsn(name, "crm_owner")) as db:
+        install.create_tables(db)
+        install.tie_up(db)
+    yield name
+    postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def shared_platform() -> Iterator[SimulatorProcess]:
+    """One platform for the session: no two stages use the same accounts, boxes or request numbers."""
+    with SimulatorProcess() as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="session")
+def stages(postgres: Postgres, bare_crm_template: str, provisioning_template: str) -> Stages:
+    """Build stages of databases of their own: `with stages(platform) as stage`."""
+
+    @contextmanager
+    def build(platform: SimulatorProcess) -> Iterator[Stage]:
+        crm, provisioning = unique("crm"), unique("provisioning")
+        prepare_crm(postgres, crm, bare_crm_template)
+        prepare_provisioning(postgres, provisioning, provisioning_template)
+        try:
+            with opened(postgres, crm, provisioning, platform) as stage:
+                yield stage
+        finally:
+            postgres.drop_database(crm)
+            postgres.drop_database(provisioning)
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def module_stage(stages: Stages, shared_platform: SimulatorProcess) -> Iterator[Stage]:
+    """The stage of a module's tests: each has subscribers of its own, and a stage costs a second."""
+    with stages(shared_platform) as stage:
+        yield stage
+
+
+@pytest.fixture
+def stage(module_stage: Stage) -> Iterator[Stage]:
+    """The module's stage on a new page: nothing sent yet, no faults, settings as they were."""
+    module_stage.begin()
+    yield module_stage
+    module_stage.platform.clear_faults()
+    module_stage.platform.capacity(None)
+
+
+@pytest.fixture
+def empty_stage(stages: Stages, shared_platform: SimulatorProcess) -> Iterator[Stage]:
+    """A stage with empty databases, for tests that count everything there is."""
+    with stages(shared_platform) as stage:
+        yield stage
+    shared_platform.clear_faults()
+    shared_platform.capacity(None)
 
 
 @pytest.fixture
