@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,6 +85,19 @@ def test_a_box_that_two_subscriptions_claim_for_two_places_stays_where_it_is():
 
     assert merged.withhold_removals
     assert target(merged, known) == known
+
+
+@pytest.mark.parametrize("other", [a_material("S", "VP2"), a_material("S", material_type="UHD")])
+def test_a_box_claimed_for_two_places_or_as_two_types_is_registered_nowhere(other):
+    merged = merge(
+        [
+            Desired(active=True, materials=boxes(a_material("S"), a_material("MINE"))),
+            Desired(active=True, materials=boxes(other)),
+        ]
+    )
+
+    assert target(merged, an_account()) == an_account(a_material("MINE"))
+    assert "installed item 'S'" in merged.withhold_removals[0]
 
 
 def test_a_box_that_one_subscription_wants_and_another_keeps_elsewhere_stays_where_it_is():
