@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,6 +54,12 @@ def step(batch_id: int, name: str) -> Iterator[Connections]:
             raise AirflowFailException(str(error)) from error
         raise
     close_batch.clear_failure(ours, batch_id, name)
+
+
+def answered_by(answer: Mapping[str, Any] | None) -> str:
+    """Return who answered a required action; nobody, where its time ran out."""
+    user = (answer or {}).get("responded_by_user") or {}
+    return str(user.get("name") or user.get("id") or "nobody in time")
 
 
 def told(result: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ SELECT
     (SELECT count(*) FROM batch_item WHERE batch_id = %(batch_id)s AND outcome IS NULL),
     (SELECT count(*) FROM batch_item WHERE batch_id = %(batch_id)s AND outcome = 'PARKED'),
     (SELECT count(*) FROM batch_item WHERE batch_id = %(batch_id)s AND withheld_because <> '{}'),
-    (SELECT count(*) FROM held_removal WHERE batch_id = %(batch_id)s AND released_at IS NULL),
+    (SELECT count(*) FROM batch_item WHERE batch_id = %(batch_id)s AND (outcome = 'HELD' OR removals <> allowed_removals)),
     (SELECT count(*) FROM rejected_row WHERE batch_id = %(batch_id)s AND reason <> 'GONE_FROM_CRM'),
     (SELECT count(*) FROM rejected_row WHERE batch_id = %(batch_id)s AND reason = 'GONE_FROM_CRM'),
     (SELECT count(*) FROM stray_request);

@@ -1,3 +1,6 @@
 -- batch/set_guarded.sql
--- Params: batch_id, held_because (NULL: nothing is held).
-UPDATE batch SET stage = 'GUARDED', held_because = %(held_because)s WHERE batch_id = %(batch_id)s;
+-- Record what the guard decided.
+-- Params: batch_id, held_because (NULL: nothing is held), plan_held.
+UPDATE batch
+SET stage = 'GUARDED', held_because = %(held_because)s, plan_held = %(plan_held)s
+WHERE batch_id = %(batch_id)s;

@@ -13,6 +13,7 @@ from provisioner.core.model import AccountId, RejectedRow, SubscriptionNumber
 # The doors that open batches.
 RESET_RUN = "RESET_RUN"
 RESET_SUBSCRIPTION = "RESET_SUBSCRIPTION"
+RELEASE_REMOVALS = "RELEASE_REMOVALS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +192,24 @@ def write_plans(db: sql.Connection, batch_id: int, items: Iterable[PlannedItem])
                 )
             )
     sql.run(db, "batch/join_planned_items", batch_id=batch_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """An account whose plan, or whose removals, wait for a person."""
+
+    account: AccountId
+    subscription_numbers: tuple[SubscriptionNumber, ...]
+    removals: list[str]
+    planned: list[dict[str, Any]]
+
+
+def read_held(db: sql.Connection, batch_id: int) -> list[Held]:
+    """Return what a batch holds and nobody has released or replaced."""
+    return [
+        Held(account=account, subscription_numbers=tuple(numbers), removals=removals, planned=planned)
+        for account, numbers, removals, planned in sql.rows(db, "batch/read_held", batch_id=batch_id)
+    ]
 
 
 def list_chunks(db: sql.Connection, batch_id: int) -> list[Chunk]:

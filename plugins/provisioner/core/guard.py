@@ -20,20 +20,28 @@ from provisioner.core.packing import removal_keys
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedChange:
-    """What a whole batch would do, in accounts. *base*: the accounts of the extract."""
+    """What a whole batch would do, in accounts. *base*: the accounts of the extract.
+
+    *new_provider_version*: the last batch that sent used another provider file; on day one there is none.
+    """
 
     base: int
     pure_removals: int
     replacements: int
     changed: int
+    new_provider_version: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Which removals may go. *held_because* says what a person has to know when some may not."""
+    """Which removals may go. *held_because* says what a person has to know when some may not.
+
+    *whole_plan*: nothing goes at all, in either direction, until a person has looked.
+    """
 
     pure: bool
     replacements: bool
+    whole_plan: bool = False
     held_because: tuple[str, ...] = ()
 
 
@@ -85,6 +93,13 @@ def judge(change: PlannedChange, *, whole: bool, allow_removals: bool, settings:
     worth the name. Pure removals and replacements (the account gains something in the same plan) are measured
     apart, each held when it is beyond the count *and* beyond its share of the base.
     """
+    share = settings.provider_change_share
+    if change.new_provider_version and change.changed > share * change.base and not allow_removals:
+        because = (
+            f"a new version of the provider file changes {change.changed} of {change.base} accounts, more than "
+            f"provider_change_share {share:.2%}: the whole plan is held, giving and taking"
+        )
+        return Verdict(pure=False, replacements=False, whole_plan=True, held_because=(because,))
     if not whole:
         return Verdict(pure=False, replacements=False, held_because=("the extract is not proven whole",))
     if allow_removals:

@@ -25,6 +25,9 @@ from provisioner.steps import (
     prove_extract as prove_extract,
 )
 from provisioner.steps import (
+    release_removals as release_removals,
+)
+from provisioner.steps import (
     reset_run as reset_run,
 )
 from provisioner.steps import (

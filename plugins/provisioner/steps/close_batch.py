@@ -121,10 +121,16 @@ def problems_of(batch: Batch, counts: Counts) -> list[str]:
 def tell(batch: Batch, counts: Counts, problems: list[str], refusals: list[sql.Row]) -> str:
     """Write the paragraph that the night shift reads: what happened, then what to do."""
     limited = "filtered extract" if batch.filtered else "extract"
-    said = [
-        f"Batch {batch.batch_id}: the {limited} gave {counts.subscriptions} subscriptions, "
-        f"{counts.out_of_sync_before} accounts were out of sync, {counts.out_of_sync_after} still are."
-    ]
+    if batch.cause == batches.RELEASE_REMOVALS:
+        held = batch.parameters.get("held_batch_id")
+        said = [
+            f"Batch {batch.batch_id} released what batch {held} held: {counts.out_of_sync_before} accounts."
+        ]
+    else:
+        said = [
+            f"Batch {batch.batch_id}: the {limited} gave {counts.subscriptions} subscriptions, "
+            f"{counts.out_of_sync_before} accounts were out of sync, {counts.out_of_sync_after} still are."
+        ]
     if batch.dry_run:
         said.append("It was a dry run: nothing was sent.")
     else:
@@ -137,10 +143,10 @@ def tell(batch: Batch, counts: Counts, problems: list[str], refusals: list[sql.R
     if refusals:
         shown = ", ".join(f"{code} {number}x (e.g. {example})" for code, number, example in refusals)
         said.append(f"Look at the refusals: {shown}.")
-    if batch.held_because and counts.accounts_held:
+    if batch.held_because and batch.extract_whole and counts.accounts_held:
         said.append(
-            f"{counts.accounts_held} accounts have removals held ({batch.held_because}): "
-            "a person decides with tucano_release_removals."
+            f"{counts.accounts_held} accounts are held ({batch.held_because}): a person decides, trigger "
+            f"tucano_release_removals with batch_id {batch.batch_id}."
         )
     if batch.not_whole_because:
         said.append(f"The extract is not proven whole: {'; '.join(batch.not_whole_because)}.")

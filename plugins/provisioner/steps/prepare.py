@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from provisioner.adapters import batches, claims, known_state, request_log, sql
-from provisioner.adapters.batches import RESET_RUN, Item
+from provisioner.adapters.batches import RELEASE_REMOVALS, RESET_RUN, Item
 from provisioner.core import policy
 from provisioner.core.model import (
     AccountId,
@@ -166,7 +166,7 @@ def _partners(
     In a reset run the guard has judged every removal of the night, and what it has not seen may not go. A door that
     looks at single accounts takes no more than the very box that the CRM's rows of this moment have elsewhere.
     """
-    if task.batch.cause == RESET_RUN:
+    if task.batch.cause in (RESET_RUN, RELEASE_REMOVALS):
         return batches.read_items_of(db, task.batch.batch_id, strangers)
     numbers = request_log.read_subscription_numbers(db, strangers)
     state_by_account = known_state.read(db, strangers)

@@ -37,11 +37,14 @@ CREATE TABLE batch (
     out_of_sync      bigint CHECK (out_of_sync >= 0),
     plan_hash        text CHECK (plan_hash ~ '^[0-9a-f]{64}$'),
     held_because     text,
+    plan_held        boolean NOT NULL DEFAULT false,
+    held_hash        text CHECK (held_hash ~ '^[0-9a-f]{64}$'),
     platform_down    text,
     failures         text[] NOT NULL DEFAULT '{}',
     counts           jsonb,
     summary          text,
     CHECK ((stage = 'CLOSED') = (closed_at IS NOT NULL)),
+    CHECK (NOT plan_held OR held_because IS NOT NULL),
     CHECK (NOT extract_whole OR not_whole_because = '{}')
 );
 -- A run has one open batch; the same run, cleared and run again after it closed, gets a new one.
@@ -244,7 +247,7 @@ CREATE TABLE batch_item (
     allowed_removals     text[] NOT NULL DEFAULT '{}' CHECK (allowed_removals <@ removals),
     withheld_because     text[] NOT NULL DEFAULT '{}',
     outcome              text CHECK (outcome IN
-                         ('IN_SYNC', 'COMPLETED', 'REJECTED', 'PARKED', 'WITHHELD', 'ROW_REJECTED', 'NOT_SENT')),
+                         ('IN_SYNC', 'COMPLETED', 'REJECTED', 'PARKED', 'WITHHELD', 'ROW_REJECTED', 'HELD')),
     explanation          text,
     finished_at          timestamptz,
     PRIMARY KEY (batch_id, account),
@@ -270,8 +273,19 @@ CREATE TABLE held_removal (
     removals    text[] NOT NULL CHECK (removals <> '{}'),
     released_at timestamptz,
     released_by text,
+    replaced_by bigint REFERENCES batch,
     PRIMARY KEY (batch_id, account),
-    CHECK ((released_at IS NULL) = (released_by IS NULL))
+    CHECK ((released_at IS NULL) = (released_by IS NULL)),
+    CHECK (released_at IS NULL OR replaced_by IS NULL)
+);
+
+-- What a person answered when asked to release what a batch held; one answer a batch, the first one.
+CREATE TABLE release_decision (
+    batch_id         bigint PRIMARY KEY REFERENCES batch,
+    held_hash        text NOT NULL,
+    approved         boolean NOT NULL,
+    decided_by       text NOT NULL,
+    decided_at       timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 -- One limiter for all doors: the time at which the next request may leave.
@@ -311,7 +325,7 @@ LEFT JOIN LATERAL (SELECT count(*) FILTER (WHERE state = 'PENDING') AS pending,
                           count(*) FILTER (WHERE state = 'UNKNOWN') AS unknown
                    FROM open_request WHERE batch_id = b.batch_id) o ON true
 LEFT JOIN LATERAL (SELECT count(*) AS held FROM held_removal
-                   WHERE batch_id = b.batch_id AND released_at IS NULL) h ON true;
+                   WHERE batch_id = b.batch_id AND released_at IS NULL AND replaced_by IS NULL) h ON true;
 
 -- Rows that no month's partition took. Must be empty: docs/operations.md says what to do when it is not.
 CREATE VIEW stray_request AS
@@ -321,7 +335,7 @@ SELECT request_number, closed_at FROM request_log_default;
 GRANT SELECT, INSERT, UPDATE, DELETE ON known_state, claim, open_plan, open_request, batch_item, sending_rate
     TO provisioner;
 GRANT SELECT, INSERT, UPDATE ON batch, held_removal TO provisioner;
-GRANT SELECT, INSERT ON provider_version TO provisioner;
+GRANT SELECT, INSERT ON provider_version, release_decision TO provisioner;
 GRANT SELECT, INSERT, DELETE ON rejected_row TO provisioner;
 GRANT SELECT, INSERT, TRUNCATE, DELETE ON desired_state TO provisioner;
 GRANT SELECT, INSERT ON request_log TO provisioner;
@@ -331,5 +345,5 @@ GRANT EXECUTE ON FUNCTION make_partitions(integer) TO provisioner;
 GRANT SELECT ON schema_version TO provisioner, pages;
 GRANT SELECT ON known_state, open_plan, open_request, batch TO archivist;
 GRANT SELECT ON provider_version, batch, batch_item, known_state, open_plan, open_request, request_log, rejected_row,
-    held_removal, claim, sending_rate TO pages;
+    held_removal, release_decision, claim, sending_rate TO pages;
 GRANT SELECT ON request_history, batch_overview TO data_team;

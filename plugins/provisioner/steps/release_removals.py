@@ -1,0 +1,149 @@
+"""Release what the guard held: show it to a person, and send only what was shown and is still wanted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from provisioner.adapters import batches, sql
+from provisioner.adapters.batches import Chunk
+from provisioner.adapters.connections import Connections
+from provisioner.core.errors import ConfigurationError
+from provisioner.steps import load_provider, open_batch
+from provisioner.steps.guard import hash_of
+from provisioner.steps.reset_run import Run
+
+SAMPLES = 20
+
+
+def show(connections: Connections, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a batch holds: its number, hash, share of the base, why, and samples as Markdown.
+
+    *parameters*: batch_id, or None for the newest batch that holds something unanswered. Raises ConfigurationError
+    where there is nothing to be answered, saying why.
+    """
+    with connections.provisioning() as db:
+        batch_id = parameters.get("batch_id")
+        if batch_id is None:
+            found = sql.run(db, "batch/find_held_batch").fetchone()
+            if found is None:
+                raise ConfigurationError(
+                    "no batch holds anything that waits for an answer: nothing to release"
+                )
+            (batch_id,) = found
+        because, plan_held, held_hash, base = _held_batch(db, batch_id)
+        held = batches.read_held(db, batch_id)
+    things = Counter(key.split(" ")[0] for one in held for key in one.removals)
+    share = len(held) / max(base, 1)
+    lines = [
+        f"**Batch {batch_id} holds {len(held)} of {base} accounts ({share:.2%}).** {because}.",
+        f"Would be taken away: {things['option']} options, {things['box']} boxes."
+        + (" The whole plan is held, so what would be given waits too." if plan_held else ""),
+        "",
+        "| subscription | would lose |",
+        "|---|---|",
+        *(
+            f"| {', '.join(one.subscription_numbers)} | {', '.join(one.removals) or '-'} |"
+            for one in held[:SAMPLES]
+        ),
+    ]
+    if len(held) > SAMPLES:
+        lines.append(f"\n... and {len(held) - SAMPLES} more: see held_removal, batch_id {batch_id}.")
+    return {
+        "batch_id": batch_id,
+        "accounts": len(held),
+        "base": base,
+        "share": share,
+        "held_hash": held_hash,
+        "held_because": because,
+        "shown": "\n".join(lines),
+    }
+
+
+def _held_batch(db: sql.Connection, batch_id: int) -> tuple[str, bool, str, int]:
+    row = sql.run(db, "batch/read_held_batch", batch_id=batch_id).fetchone()
+    if row is None:
+        raise ConfigurationError(f"there is no batch {batch_id}: look at batch_overview")
+    because, plan_held, held_hash, base, _, replaced, decided_by = row
+    if held_hash is None:
+        raise ConfigurationError(f"batch {batch_id} holds nothing: nothing to release")
+    if decided_by is not None:
+        raise ConfigurationError(
+            f"{decided_by} has already answered for batch {batch_id}: the first answer counts"
+        )
+    if replaced:
+        raise ConfigurationError(
+            f"a later run looked at the accounts of batch {batch_id} again: release what the later batch holds"
+        )
+    return because, plan_held, held_hash, base or 0
+
+
+def release(
+    connections: Connections, run: Run, shown: Mapping[str, Any], *, decided_by: str
+) -> dict[str, int]:
+    """Record a person's yes and open the batch that sends what was *shown*; return its number.
+
+    Raises ConfigurationError where the world has changed since it was shown: another answer, a later run, another
+    held set, another provider file.
+    """
+    held_batch_id, held_hash = shown["batch_id"], shown["held_hash"]
+    held = _decide(connections, held_batch_id, held_hash, approved=True, decided_by=decided_by)
+    batch_id = open_batch.run(
+        connections,
+        cause=batches.RELEASE_REMOVALS,
+        run_id=run.run_id,
+        requested_by=decided_by,
+        parameters={"held_batch_id": held_batch_id, "held_hash": held_hash},
+        filtered=True,
+        dry_run=False,
+    )
+    if load_provider.run(connections, batch_id) != held.provider_hash:
+        raise ConfigurationError(
+            f"the provider file changed since batch {held_batch_id} was shown: the next reset run shows the new plan"
+        )
+    with connections.provisioning() as db:
+        sql.run(
+            db,
+            "batch/release_held",
+            batch_id=batch_id,
+            held_batch_id=held_batch_id,
+            chunk_size=load_provider.of_batch(held).settings.chunk_size,
+        )
+        sql.run(db, "batch/mark_released", held_batch_id=held_batch_id, released_by=decided_by)
+        sql.run(db, "batch/set_releasing", batch_id=batch_id)
+    return {"batch_id": batch_id}
+
+
+def refuse(connections: Connections, shown: Mapping[str, Any], *, decided_by: str) -> None:
+    """Record a person's no, or that nobody answered in time; what is held stays until a later run looks again."""
+    _decide(connections, shown["batch_id"], shown["held_hash"], approved=False, decided_by=decided_by)
+
+
+def chunks_of(connections: Connections, batch_id: int) -> list[Chunk]:
+    """Return the chunks of a releasing batch that still have work."""
+    with connections.provisioning() as db:
+        return batches.list_chunks(db, batch_id)
+
+
+def _decide(
+    connections: Connections, held_batch_id: int, held_hash: str, *, approved: bool, decided_by: str
+) -> batches.Batch:
+    with connections.provisioning() as db:
+        _, _, now_hash, _ = _held_batch(db, held_batch_id)
+        # Both: what the guard named, and what is still there of it.
+        if {now_hash, hash_of(batches.read_held(db, held_batch_id))} != {held_hash}:
+            raise ConfigurationError(f"what batch {held_batch_id} holds is not what was shown: trigger again")
+        answered = sql.run(
+            db,
+            "batch/insert_decision",
+            batch_id=held_batch_id,
+            held_hash=held_hash,
+            approved=approved,
+            decided_by=decided_by,
+        ).fetchone()
+        if answered is None:
+            raise ConfigurationError(
+                f"somebody else has answered for batch {held_batch_id}: the first answer counts"
+            )
+        return batches.read(db, held_batch_id)
