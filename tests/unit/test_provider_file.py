@@ -232,6 +232,10 @@ def test_what_is_no_plain_yaml_is_refused(path, content, told):
     assert mistakes(path, content)[0].startswith(told)
 
 
+def test_a_value_that_cannot_be_read_is_told_once_and_not_called_missing_too(path):
+    assert len(mistakes(path, SMALL.replace("name: Main", "name: .nan"))) == 1
+
+
 def test_a_thousand_million_laughs_are_refused_before_they_unfold(path):
     levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
 
