@@ -53,11 +53,15 @@ class OpenPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRequest:
-    """A request to be written at its *position* (from 1) of the account's plan; *leaving* lets it go at once."""
+    """A request to be written at its *position* (from 1) of the account's plan; *leaving* lets it go at once.
+
+    *planned_at* is by the database's clock, as all times of a request are: a worker's may be ahead of it.
+    """
 
     request: OpenRequest
     plan_number: int
     position: int
+    planned_at: datetime
     leaving: bool
 
 
@@ -101,9 +105,9 @@ def read_open(db: sql.Connection, accounts: Iterable[AccountId]) -> dict[Account
     return found
 
 
-def draw_numbers(db: sql.Connection, count: int) -> list[int]:
-    """Return *count* new sequence numbers."""
-    return [number for (number,) in sql.rows(db, "request_log/draw_numbers", count=count)]
+def draw_numbers(db: sql.Connection, count: int) -> list[tuple[int, datetime]]:
+    """Return *count* new sequence numbers, each with the database's time: that of their planning."""
+    return [(number, drawn_at) for number, drawn_at in sql.rows(db, "request_log/draw_numbers", count=count)]
 
 
 def open_plans(db: sql.Connection, accounts: Iterable[AccountId], *, batch_id: int) -> dict[AccountId, int]:
@@ -111,10 +115,8 @@ def open_plans(db: sql.Connection, accounts: Iterable[AccountId], *, batch_id: i
     return dict(sql.rows(db, "request_log/open_plans", accounts=list(accounts), batch_id=batch_id))
 
 
-def insert(
-    db: sql.Connection, planned: Iterable[PlannedRequest], *, batch_id: int, caused_by: str, now: datetime
-) -> None:
-    """Write new requests; those *leaving* may be sent once this transaction is committed. *now* is aware."""
+def insert(db: sql.Connection, planned: Iterable[PlannedRequest], *, batch_id: int, caused_by: str) -> None:
+    """Write new requests; those *leaving* may be sent once this transaction is committed."""
     with db.cursor() as cursor, cursor.copy(sql.statement("request_log/copy_open_requests")) as copy:
         for plan in planned:
             request = plan.request
@@ -133,7 +135,8 @@ def insert(
                     json.dumps(parameters),
                     request.body,
                     caused_by,
-                    now if plan.leaving else None,
+                    plan.planned_at,
+                    plan.planned_at if plan.leaving else None,
                     1 if plan.leaving else 0,
                 )
             )

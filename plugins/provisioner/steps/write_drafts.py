@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from provisioner.adapters import batches, claims, request_log, sql
 from provisioner.adapters.request_log import Closing, OpenRequest, PlannedRequest
@@ -80,12 +79,14 @@ def _write_plans(db: sql.Connection, task: Task, drafts: Sequence[Draft], work: 
         for position, command in enumerate(draft.commands, start=1):
             kept_request = kept_by_account[draft.account].get(command)
             if kept_request is None:
-                request = _request(draft, next(numbers), command)
+                number, planned_at = next(numbers)
+                request = _request(draft, number, command)
                 fresh.append(
                     PlannedRequest(
                         request=request,
                         plan_number=plan_numbers[draft.account],
                         position=position,
+                        planned_at=planned_at,
                         leaving=position == 1,
                     )
                 )
@@ -97,9 +98,7 @@ def _write_plans(db: sql.Connection, task: Task, drafts: Sequence[Draft], work: 
         work.append(_work(draft, requests))
     if positions:
         request_log.place(db, positions, batch_id=task.batch.batch_id, leaving=leaving)
-    request_log.insert(
-        db, fresh, batch_id=task.batch.batch_id, caused_by=task.batch.caused_by, now=datetime.now(UTC)
-    )
+    request_log.insert(db, fresh, batch_id=task.batch.batch_id, caused_by=task.batch.caused_by)
     return closings
 
 
