@@ -23,7 +23,7 @@ from demo.launcher.postgres import PostgresServer
 from tests.integration.stage import Stage, opened
 from tests.simulator_process import SimulatorProcess
 
-Stages = Callable[[SimulatorProcess], AbstractContextManager[Stage]]
+Stages = Callable[..., AbstractContextManager[Stage]]
 
 SUBSCRIPTIONS = 200  # every deliberate case of the generator, and still made in a second
 
@@ -112,9 +112,9 @@ def stages(postgres: Postgres, bare_crm_template: str, provisioning_template: st
     """Build stages of databases of their own: `with stages(platform) as stage`."""
 
     @contextmanager
-    def build(platform: SimulatorProcess) -> Iterator[Stage]:
+    def build(platform: SimulatorProcess, crm_template: str = bare_crm_template) -> Iterator[Stage]:
         crm, provisioning = unique("crm"), unique("provisioning")
-        prepare_crm(postgres, crm, bare_crm_template)
+        prepare_crm(postgres, crm, crm_template)
         prepare_provisioning(postgres, provisioning, provisioning_template)
         try:
             with opened(postgres, crm, provisioning, platform) as stage:

@@ -23,11 +23,16 @@ from provisioner.adapters.tucano import Endpoint
 from provisioner.steps import load_provider, reset_run
 from tests.simulator_process import SimulatorProcess
 
-# Of the small base of a test: a platform that answers at once, and a few wrong rows that are a large share.
-TEST_SETTINGS = {"requests_per_second": 20_000, "rejected_rows_share": 1.0, "rejections_share": 1.0}
+# Of the small base of a test: a platform that answers at once, and a few accounts that are a large share.
+TEST_SETTINGS = {
+    "requests_per_second": 20_000,
+    "rejected_rows_share": 1.0,
+    "rejections_share": 1.0,
+    "provider_change_share": 1.0,
+}
 
 # Over all stages of a session, since they share one platform.
-_subscription_numbers = itertools.count(1)
+_subscription_numbers = itertools.count(9_000_000_001)  # beyond those of the generator
 _request_numbers = itertools.count(1_000_000, 1_000_000)
 _runs = itertools.count(1)
 
@@ -165,7 +170,7 @@ class Stage:
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Ask the provisioning database."""
-        return self.db.execute(query.encode(), parameters).fetchall()
+        return self.db.execute(query.encode(), parameters or None).fetchall()
 
 
 def as_written(entry: dict[str, Any]) -> str:
