@@ -102,7 +102,8 @@ BEGIN
     WHERE subscription_number = of_subscription AND is_current
       AND (service_id = service.service_id OR bundle_code = wanted);
     UPDATE crm.scheduled_ends SET closed_at = now()
-    WHERE service_id = service.service_id AND closed_at IS NULL AND new_state <> ALL (ARRAY['EFFECTIVE', 'NOT_EFFECTIVE']);
+    WHERE subscription_number = of_subscription AND kind = 'USAGE' AND service_id = service.service_id
+      AND closed_at IS NULL AND new_state <> ALL (ARRAY['EFFECTIVE', 'NOT_EFFECTIVE']);
     RETURN service.service_id;
 END
 $$;

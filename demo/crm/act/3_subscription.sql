@@ -115,20 +115,22 @@ BEGIN
     INSERT INTO crm.scheduled_ends (subscription_number, service_id, kind, due_at)
     SELECT new_number, taken.service_id, 'USAGE', scheduled.due_at
     FROM crm.subscription_services AS ordered
-    JOIN crm.scheduled_ends AS scheduled ON scheduled.service_id = ordered.service_id AND scheduled.closed_at IS NULL
+    JOIN crm.scheduled_ends AS scheduled
+        ON scheduled.subscription_number = of_subscription AND scheduled.service_id = ordered.service_id
+        AND scheduled.closed_at IS NULL
     JOIN crm.subscription_services AS taken
         ON taken.subscription_number = new_number AND taken.product_code = ordered.product_code
-        AND taken.bundle_code IS NULL
-    WHERE ordered.subscription_number = of_subscription;
+        AND taken.bundle_code IS NULL AND taken.is_current
+    WHERE ordered.subscription_number = of_subscription AND ordered.is_current;
     INSERT INTO crm.installed_items
         (subscription_number, serial_number, product_code, distributor, is_customer_owned, installed_at)
     SELECT new_number, serial_number, product_code, distributor, is_customer_owned, performed
     FROM crm.installed_items WHERE subscription_number = of_subscription AND removed_at IS NULL;
-    PERFORM crm.terminate_subscription(of_subscription, '{}', performed);
-    -- Usage and one-time services have no state REPLACED: they end Removed.
+    -- Usage has no state REPLACED, and for one-time and expense it means nothing: they end Removed.
     UPDATE crm.subscription_services
     SET state = CASE service_type WHEN 'TERMED' THEN 'REPLACED' ELSE 'REMOVED' END
-    WHERE subscription_number = of_subscription AND state = 'CANCELLED';
+    WHERE subscription_number = of_subscription AND is_current;
+    PERFORM crm.terminate_subscription(of_subscription, '{}', performed);
     UPDATE crm.subscriptions SET state = 'REPLACED' WHERE subscription_number = of_subscription;
     RETURN 'REPLACE_SUBSCRIPTION';
 END

@@ -156,7 +156,7 @@ BEGIN
     END IF;
     IF NOT EXISTS (
         SELECT FROM crm.subscription_services AS termed
-        WHERE termed.subscription_number = of_subscription AND termed.service_type = 'TERMED'
+        WHERE termed.subscription_number = of_subscription AND termed.is_current AND termed.service_type = 'TERMED'
           AND termed.state IN ('EFFECTIVE', 'SHORT_TERM_EFFECTIVE')
     ) THEN
         PERFORM crm.refuse(format('subscription %s has no effective termed service', of_subscription),
