@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from provisioner.adapters import batches, sql
@@ -80,7 +81,12 @@ def _held_batch(db: sql.Connection, batch_id: int) -> tuple[str, bool, str, int]
 
 
 def release(
-    connections: Connections, run: Run, shown: Mapping[str, Any], *, decided_by: str
+    connections: Connections,
+    run: Run,
+    shown: Mapping[str, Any],
+    *,
+    decided_by: str,
+    provider_file: Path = load_provider.PROVIDER_FILE,
 ) -> dict[str, int]:
     """Record a person's yes and open the batch that sends what was *shown*; return its number.
 
@@ -98,7 +104,7 @@ def release(
         filtered=True,
         dry_run=False,
     )
-    if load_provider.run(connections, batch_id) != held.provider_hash:
+    if load_provider.run(connections, batch_id, provider_file) != held.provider_hash:
         raise ConfigurationError(
             f"the provider file changed since batch {held_batch_id} was shown: the next reset run shows the new plan"
         )
