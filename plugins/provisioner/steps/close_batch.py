@@ -197,7 +197,7 @@ def close_single(connections: Connections, batch_id: int) -> dict[str, Any]:
         summary = " ".join(
             [head, *(f"{told}." for told in said), *(f"FAILED: {one}." for one in batch.failures)]
         )
-        counts = {"requests": len(requests), "already": sum(one["already"] for one in requests)}
+        counts = {"sent": len(requests), "already": sum(one["already"] for one in requests)}
         sql.run(db, "batch/close_batch", batch_id=batch_id, counts=json.dumps(counts), summary=summary)
     if problems:
         raise RunFailed(summary)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from provisioner.adapters import batches, crm, known_state, request_log, sql
@@ -61,7 +62,13 @@ class Look:
         }
 
 
-def look(connections: Connections, run: Run, parameters: Mapping[str, Any]) -> Look:
+def look(
+    connections: Connections,
+    run: Run,
+    parameters: Mapping[str, Any],
+    *,
+    provider_file: Path = load_provider.PROVIDER_FILE,
+) -> Look:
     """Open the batch of a single reset and plan it; raises where nothing may be sent, saying why.
 
     *parameters*: subscription_number, dry_run, force.
@@ -78,6 +85,7 @@ def look(connections: Connections, run: Run, parameters: Mapping[str, Any]) -> L
         dry_run=bool(parameters.get("dry_run")),
     )
     try:
+        load_provider.run(connections, batch_id, provider_file)
         return _look(connections, batch_id, number, force=force)
     except Exception as error:
         close_batch.refuse(connections, batch_id, error)
@@ -85,7 +93,6 @@ def look(connections: Connections, run: Run, parameters: Mapping[str, Any]) -> L
 
 
 def _look(connections: Connections, batch_id: int, number: SubscriptionNumber, *, force: bool) -> Look:
-    load_provider.run(connections, batch_id)
     with connections.provisioning() as db, connections.crm() as source:
         provider = load_provider.of_batch(batches.read(db, batch_id))
         rows = crm.read_by_number(source, [number])
