@@ -117,6 +117,8 @@ class Airflow:
             "LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
             "LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(self.home / "logs" / "dag_processor"),
             "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # seconds a short task holds its slot; 5 by default
+            # A task that cannot reach an API server at work within the default 5 s counts as failed.
+            "WORKERS__EXECUTION_API_TIMEOUT": "30",
             "DAG_PROCESSOR__PARSING_PROCESSES": "1",
         }
         return {f"AIRFLOW__{name}": value for name, value in settings.items()} | {

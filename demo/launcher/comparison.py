@@ -25,7 +25,7 @@ def compare(environment: Environment) -> list[str]:
     A box that two Active subscriptions have at once can be at one of them only: it must be at either. Accounts with
     rows that break the contract or a rule are left out: nothing may be sent for them.
     """
-    wanted = read_wanted(environment.crm_dsn)
+    wanted, left_out = read_wanted(environment.crm_dsn)
     held = Control(environment.tucano_control_url).accounts()
     twice = _boxes_claimed_twice(wanted)
     differences = []
@@ -35,13 +35,13 @@ def compare(environment: Environment) -> list[str]:
     differences += [
         f"{account}: Tucano serves it, the CRM does not know it"
         for account, state in sorted(held.items())
-        if state["options"] or state["materials"]
+        if account not in left_out and (state["options"] or state["materials"])
     ]
     return differences[:SHOWN]
 
 
-def read_wanted(crm_dsn: str) -> dict[AccountId, Desired]:
-    """Return what the CRM wants for each account whose rows are all understood."""
+def read_wanted(crm_dsn: str) -> tuple[dict[AccountId, Desired], set[AccountId | None]]:
+    """Return what the CRM wants for each account whose rows are all understood, and the other accounts."""
     provider = provider_file.read(PROVIDER_FILE).provider
     contributions: dict[AccountId, list[Desired]] = defaultdict(list)
     left_out: set[AccountId | None] = set()
@@ -53,10 +53,9 @@ def read_wanted(crm_dsn: str) -> dict[AccountId, Desired]:
                 left_out.add(one.account)
             elif not isinstance(row, RejectedRow):
                 contributions[row.account].append(one)
-    merged = {
-        account: desired.merge(ones) for account, ones in contributions.items() if account not in left_out
-    }
-    return {account: one for account, one in merged.items() if not one.withhold_removals}
+    merged = {account: desired.merge(ones) for account, ones in contributions.items()}
+    left_out |= {account for account, one in merged.items() if one.withhold_removals}
+    return {account: one for account, one in merged.items() if account not in left_out}, left_out
 
 
 def _boxes_claimed_twice(wanted: dict[AccountId, Desired]) -> set[str]:

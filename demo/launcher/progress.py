@@ -69,7 +69,10 @@ def describe(instances: list[dict[str, Any]]) -> str:
     running = [instance for instance in instances if instance["state"] == "running"]
     if mapped and any(instance["state"] not in TASK_ENDED for instance in mapped):
         done = sum(instance["state"] in TASK_ENDED for instance in mapped)
-        names = [instance["rendered_map_index"] or str(instance["map_index"]) for instance in running]
+        labels = [instance["rendered_map_index"] or "" for instance in running]
+        names = [
+            label for label in labels if not label.isdecimal()
+        ]  # a bare index until the task names itself
         at_work = ", ".join(names[:NAMES_SHOWN]) + (", ..." if len(names) > NAMES_SHOWN else "")
         return f"{mapped[0]['task_id']}: {done} of {len(mapped)} done" + (
             f", now {at_work}" if at_work else ""

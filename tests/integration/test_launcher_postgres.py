@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from demo.launcher.errors import LauncherError
 from demo.launcher.postgres import NOBODY, PostgresServer
-from demo.launcher.processes import LOOPBACK, command_line, identify
+from demo.launcher.processes import LOOPBACK, command_line
 
 
 @pytest.fixture
@@ -102,14 +103,19 @@ def test_a_second_server_on_the_same_cluster_is_refused_and_the_first_goes_on(se
 def test_a_lock_file_whose_pid_belongs_to_another_process_now_is_no_hindrance(server: PostgresServer) -> None:
     server.start()
     server.kill()
-    lock_file = server.cluster / "postmaster.pid"
-    lock_file.write_text(
-        lock_file.read_text().replace(lock_file.read_text().partition("\n")[0], str(os.getpid()), 1)
-    )
+    as_the_server = {"user": NOBODY} if os.geteuid() == 0 else {}
+    stranger = subprocess.Popen(["/bin/sleep", "60"], **as_the_server)
+    try:
+        lock_file = server.cluster / "postmaster.pid"
+        _, newline, rest = lock_file.read_text().partition("\n")
+        lock_file.write_text(f"{stranger.pid}{newline}{rest}")
 
-    server.start()
+        server.start()
 
-    assert identify(os.getpid()) is not None
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
 
 
 def test_a_start_that_fails_shows_the_end_of_the_log(server: PostgresServer) -> None:
