@@ -18,9 +18,10 @@ import psycopg
 import yaml
 
 from demo.launcher.administration import Postgres
+from provisioner.adapters.batches import Chunk
 from provisioner.adapters.connections import Connections
 from provisioner.adapters.tucano import Endpoint
-from provisioner.steps import load_provider, reset_run
+from provisioner.steps import detect, extract, guard, load_provider, plan, prove_extract, reset_run
 from tests.simulator_process import SimulatorProcess
 
 # Of the small base of a test: a platform that answers at once, and a few accounts that are a large share.
@@ -110,6 +111,13 @@ class Stage:
         return reset_run.run_all(
             self.connections, self.next_run(), parameters, provider_file=self.write_provider()
         )
+
+    def guarded(self, **parameters: Any) -> tuple[int, list[Chunk]]:
+        """Do a run up to the guard; return its batch and the chunks that it lets go."""
+        batch_id = self.open(**parameters)
+        for step in (extract, prove_extract, detect, plan):
+            step.run(self.connections, batch_id)
+        return batch_id, guard.run(self.connections, batch_id)
 
     def next_run(self) -> reset_run.Run:
         """Return a run that nobody asked for before."""
