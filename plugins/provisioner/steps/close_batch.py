@@ -10,6 +10,7 @@ from provisioner.adapters import batches, sql
 from provisioner.adapters.batches import Batch
 from provisioner.adapters.connections import Connections
 from provisioner.core.errors import ProvisioningError
+from provisioner.failpoint import failpoint
 from provisioner.steps.load_provider import of_batch
 
 
@@ -52,10 +53,12 @@ def run(connections: Connections, batch_id: int) -> dict[str, int]:
         batch = batches.read(db, batch_id)
         counts = count(db, batch)
         problems = problems_of(batch, counts)
+        failpoint("close.counted")
         summary = tell(batch, counts, problems, sql.rows(db, "batch/count_rejections", batch_id=batch_id))
         sql.run(
             db, "batch/close_batch", batch_id=batch_id, counts=json.dumps(counts.as_dict()), summary=summary
         )
+    failpoint("close.committed")
     if problems:
         raise RunFailed(summary)
     return counts.as_dict()

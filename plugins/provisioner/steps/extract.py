@@ -16,6 +16,7 @@ from provisioner.adapters.connections import Connections
 from provisioner.core import desired, wire
 from provisioner.core.model import ACTIVE_SUBSCRIPTION, Provider, RejectedRow
 from provisioner.core.packing import pack_materials, pack_options
+from provisioner.failpoint import failpoint
 from provisioner.steps.load_provider import of_batch
 
 # Lines are joined to blocks of this many before they are written: a call a row costs as much as the row.
@@ -80,6 +81,7 @@ def run(connections: Connections, batch_id: int) -> dict[str, int]:
         sql.run(db, "desired_state/analyze_desired_state")
         batches.insert_rejected_rows(db, batch_id, landing.rejected)
         (accounts,) = sql.one(db, "desired_state/count_landed", batch_id=batch_id)
+        failpoint("extract.landed")
         sql.run(
             db,
             "batch/set_extracted",
@@ -90,6 +92,7 @@ def run(connections: Connections, batch_id: int) -> dict[str, int]:
             landed_accounts=accounts,
             duplicate_keys=sorted(landing.duplicates),
         )
+    failpoint("extract.committed")
     return {"rows": landing.rows, "rejected": len(landing.rejected), "accounts": accounts}
 
 

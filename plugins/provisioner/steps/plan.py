@@ -19,6 +19,7 @@ from provisioner.core import desired, policy, wire
 from provisioner.core import plan as planning
 from provisioner.core.model import Command, Desired, Provider, Subscriber
 from provisioner.core.packing import removal_keys, unpack_materials, unpack_options, unpack_state
+from provisioner.failpoint import failpoint
 from provisioner.steps.load_provider import of_batch
 
 # A plan for people needs no name; what is sent reads it from the CRM when it is sent.
@@ -40,7 +41,9 @@ def run(connections: Connections, batch_id: int) -> str:
                 yield item
 
         batches.write_plans(db, batch_id, items())
+        failpoint("plan.written")
         sql.run(db, "batch/set_planned", batch_id=batch_id, plan_hash=digest.hexdigest())
+    failpoint("plan.committed")
     return digest.hexdigest()
 
 

@@ -22,6 +22,7 @@ from provisioner.core.model import (
     SerialNumber,
     SubscriptionNumber,
 )
+from provisioner.failpoint import failpoint
 from provisioner.steps.drafting import Draft, Task, plan_drafts
 from provisioner.steps.work import Candidate, Work
 from provisioner.steps.write_drafts import write_drafts
@@ -48,6 +49,8 @@ def prepare(
     _let_boxes_leave_first(db, source, task, drafts, prepared)
     with db.transaction():
         prepared.work, prepared.finished = write_drafts(db, task, drafts)
+        failpoint("requests.written")
+    failpoint("requests.committed")
     return prepared
 
 
@@ -60,6 +63,7 @@ def _claim(
     # Committed at once: a claim that waits for another one's transaction could wait in a circle.
     with db.transaction():
         taken = claims.take(db, wanted, owner=task.owner, lease=LEASE) if wanted else {}
+    failpoint("claim.committed")
     ours: list[tuple[Candidate, int, float]] = []
     for candidate in candidates:
         if candidate.token is not None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from provisioner.adapters import batches, claims, known_state, request_log, sql
 from provisioner.core import policy
 from provisioner.core.model import AccountId
+from provisioner.failpoint import failpoint
 from provisioner.steps.work import Report
 
 
@@ -76,6 +77,8 @@ def write_reports(db: sql.Connection, batch_id: int, reports: Sequence[Report]) 
         valid = [report for report in reports if report.account in held]
         with db.pipeline():
             _write(db, batch_id, valid)
+        failpoint("outcome.written")
+    failpoint("outcome.committed")
     return held
 
 

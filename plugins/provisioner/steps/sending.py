@@ -21,6 +21,7 @@ from provisioner.core.model import (
 )
 from provisioner.core.outcome import Answer, Outcome, TransportFailure
 from provisioner.core.plan import blocked_by_rejection
+from provisioner.failpoint import failpoint
 from provisioner.steps.pacing import Pace, pause
 from provisioner.steps.recorder import Recorder
 from provisioner.steps.work import Candidate, Ending, Report, Work
@@ -146,7 +147,9 @@ class Sender:
                 if self._stop.event.is_set() or self._lease_is_over(work):
                     return Attempt(None)
                 work.sends += 1
+                failpoint("request.leaving")
                 answer = await self._client.send(request.request_number, request.body)
+                failpoint("request.answered")
             outcome = outcomes.classify(request.command, answer)
             if not isinstance(outcome, outcomes.Retry):
                 if not isinstance(outcome, outcomes.Unknown):
