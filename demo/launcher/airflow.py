@@ -150,6 +150,11 @@ def postgres_connection(dsn: str, *, read_only: bool = False) -> str:
     return json.dumps(connection | {"extra": parts})
 
 
+def key_connection(key: str) -> str:
+    """Return a secret key as the JSON of an Airflow connection."""
+    return json.dumps({"conn_type": "generic", "password": key})
+
+
 def http_connection(url: str, user: str, password: str) -> str:
     """Return the platform's address as the JSON of an Airflow connection; the host holds all of it, also a path."""
     return json.dumps({"conn_type": "http", "host": url.rstrip("/"), "login": user, "password": password})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ FEW = {"subscription_types": ["SHOWCASE"]}  # few enough accounts for one mapped
 MANY: dict[str, Any] = {}
 RUN_SECONDS = 300
 DRIFT_SEED = 20
+KINDS_SHOWN = 3
 DRIFT_SHARE = 0.25  # of the subscriptions change while Tucano cannot be reached
 
 
@@ -91,9 +93,10 @@ def play(stack: Stack, tell: Tell) -> Outcome:
     stack.start_tucano()
     stack.start_airflow()
     environment = stack.environment()
-    stack_began = time.monotonic()
-    base.provision(stack)
-    tell(f"yesterday: Tucano was brought in step with the CRM in {time.monotonic() - stack_began:.0f} s")
+    began = time.monotonic()
+    counts = base.provision(stack)
+    sent, seconds = counts["requests_completed"], time.monotonic() - began
+    tell(f"yesterday: {sent:,} requests brought Tucano in step with the CRM, in {seconds:.0f} s")
     change_while_tucano_is_down(stack, tell)
     stack.wait_for_airflow()
     client = AirflowClient(environment.airflow_url, environment.airflow_user, environment.airflow_password)
@@ -115,7 +118,11 @@ def change_while_tucano_is_down(stack: Stack, tell: Tell) -> None:
         control.set_faults({"kind": "refuse"})
         tell("Tucano goes down ...")
     report = drift.change(stack.crm_dsn, seed=DRIFT_SEED, share=DRIFT_SHARE)
-    tell(f"... while the CRM goes on: {report}")
+    kinds = Counter(report.by_behaviour)
+    most = ", ".join(f"{count} {behaviour}" for behaviour, count in kinds.most_common(KINDS_SHOWN))
+    tell(
+        f"... while agents change {len(report.changed):,} subscriptions: {most} and {len(kinds)} kinds in all"
+    )
     if control:
         control.set_faults()
         tell("Tucano is up again, and knows nothing of it")
@@ -163,6 +170,7 @@ def keep_logs(runtime: Runtime) -> str:
     kept.mkdir(parents=True)
     for log in runtime.folder.glob("*.log"):
         shutil.copy(log, kept)
-    shutil.copytree(runtime.folder / "airflow" / "logs", kept / "airflow", ignore_dangling_symlinks=True,
-                    dirs_exist_ok=True) if (runtime.folder / "airflow" / "logs").exists() else None  # fmt: skip
+    task_logs = runtime.folder / "airflow" / "logs"
+    if task_logs.exists():
+        shutil.copytree(task_logs, kept / "airflow", ignore_dangling_symlinks=True)
     return str(kept.relative_to(PROJECT))

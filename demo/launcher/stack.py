@@ -12,7 +12,14 @@ from dataclasses import dataclass
 import psycopg
 
 from demo.launcher import simulator
-from demo.launcher.airflow import PREFERRED_PORT, USER, Airflow, http_connection, postgres_connection
+from demo.launcher.airflow import (
+    PREFERRED_PORT,
+    USER,
+    Airflow,
+    http_connection,
+    key_connection,
+    postgres_connection,
+)
 from demo.launcher.databases import CRM_ROLES, prepare_crm, prepare_provisioning, prepare_roles
 from demo.launcher.errors import LauncherError
 from demo.launcher.postgres import PostgresServer
@@ -44,6 +51,8 @@ class Stack:
         self.crm_dsn = self.crm_reader_dsn = wanted.crm_dsn or ""
         self.provisioning_dsn = wanted.provisioning_dsn or ""
         self.data_team_dsn = wanted.data_team_dsn or ""
+        # Of a given database we know one role only, unless we made the others.
+        self.pages_dsn = self.provisioning_dsn
         self.expected_rejected = 0
         self.platform = Platform(
             url=wanted.tucano_url or "",
@@ -116,16 +125,19 @@ class Stack:
             self.postgres.rename_database("provisioning_draft", "provisioning")
         self.provisioning_dsn = self.postgres.dsn("provisioning", "provisioner")
         self.data_team_dsn = self.postgres.dsn("provisioning", "data_team")
+        self.pages_dsn = self.postgres.dsn("provisioning", "pages")
         self.tell(f"the provisioning database is at schema version {migrate.newest_version()}")
 
     def start_airflow(self) -> None:
-        """Start Airflow, which now knows its three connections."""
+        """Start Airflow, which now knows its connections."""
         platform = self.platform
         self.airflow.start(
             {
                 "crm_db": postgres_connection(self.crm_reader_dsn, read_only=True),
                 "provisioning_db": postgres_connection(self.provisioning_dsn),
                 "tucano": http_connection(platform.url, platform.user, platform.password),
+                "provisioning_pages_db": postgres_connection(self.pages_dsn),
+                "tucano_jwt": key_connection(self.runtime.secret("tucano_jwt_key")),
             }
         )
 
@@ -189,6 +201,8 @@ class Stack:
         if "data_team" in made and not self.data_team_dsn:
             address = psycopg.conninfo.make_conninfo(dsn, user="data_team", password=passwords["data_team"])
             self.data_team_dsn = address
+        if "pages" in made:
+            self.pages_dsn = psycopg.conninfo.make_conninfo(dsn, user="pages", password=passwords["pages"])
         self.tell(f"the provisioning database of PROVISIONING_DSN is migrated to schema version {version}")
 
 
