@@ -21,10 +21,12 @@ class Crm:
     def __init__(self, db: psycopg.Connection) -> None:
         self.db = db
 
-    def act(
-        self, behaviour: str, number: str = SUBSCRIBER, /, at: datetime | None = TODAY, **details: Any
-    ) -> str:
-        """Perform one action and return its transaction reference."""
+    def act(self, behaviour: str, number: str = SUBSCRIBER, /, **details: Any) -> str:
+        """Perform one action today and return its transaction reference."""
+        return self.act_at(TODAY, behaviour, number, details)
+
+    def act_at(self, at: datetime, behaviour: str, number: str, details: Any) -> str:
+        """Perform one action dated *at* and return its transaction reference."""
         return str(
             self.one("SELECT crm.act(%s, %s, %s, %s, %s)", behaviour, number, Jsonb(details), "AGENT", at)
         )

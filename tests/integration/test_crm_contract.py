@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from provisioner.adapters import crm, sql
-from provisioner.core.model import ServiceState, ServiceType, SubscriptionState
+from provisioner.adapters import crm, crm_rows, sql
+from provisioner.core.model import RejectedRow, ServiceState, ServiceType, Subscription, SubscriptionState
 from tests.integration.crm_at_work import OTHER, SUBSCRIBER, TODAY, Crm, open_crm
 
 COLUMNS = [
@@ -18,6 +20,7 @@ COLUMNS = [
     "created_at", "services", "items", "version",
 ]  # fmt: skip
 ALL = crm.Filters().parameters()
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "crm-contract.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -242,3 +245,43 @@ def test_the_reader_may_not_write(reader: sql.Connection) -> None:
     reader.execute("SET default_transaction_read_only = off")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         reader.execute("UPDATE crm.subscriptions SET state = 'CANCELLED'")
+
+
+def test_the_page_lists_every_behaviour_and_says_which_codes_are_ours(agents: Crm) -> None:
+    lines = [line for line in PAGE.splitlines() if re.match(r"\| `[A-Z_]+`.*\| (manual|ours) \|", line)]
+    listed = {
+        code: line.split("|")[3].strip() == "ours"
+        for line in lines
+        for code in re.findall(r"`([A-Z_]+)`", line.split("|")[1])
+    }
+
+    assert listed == dict(agents.db.execute("SELECT code, is_ours FROM crm.behaviours").fetchall())
+
+
+def test_the_worked_example_keeps_the_contract(agents: Crm) -> None:
+    tables, example = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+    with agents.db.transaction(force_rollback=True):
+        agents.db.execute(tables.encode())
+        agents.db.execute(
+            """
+            INSERT INTO customer VALUES (1, 'Somebody Else', NULL, NULL, 'Mill Lane 1');
+            INSERT INTO contract VALUES (7, 1, 'HOME', 'A', now(), 1), (8, 1, 'HOME', '?', now(), 2);
+            INSERT INTO contract_line VALUES (1, 7, 'NEWS', false, true, NULL), (2, 7, 'FILM', true, false, NULL);
+            INSERT INTO line_room VALUES (1, 2), (1, 1);
+            INSERT INTO decoder VALUES ('BOX-1', 7, 'STB_HD', 1);
+            """
+        )
+        packed = example.strip().rstrip(";")
+        cursor = agents.db.execute(packed.encode(), ALL)
+        columns = [(column.name, column.type_code) for column in cursor.description or ()]
+        with agents.db.cursor() as copying, copying.copy(f"COPY ({packed}) TO STDOUT".encode(), ALL) as copy:
+            rows = sorted(copy.rows())
+    names = {name: agents.db.adapters.types[code].name for name, code in columns}
+
+    assert list(names) == COLUMNS
+    assert all(names[name] in kinds for name, kinds in crm.CONTRACT)
+    understood, unknown = (crm_rows.parse_row(row) for row in rows)
+    assert isinstance(understood, Subscription)
+    assert understood.services[1].distributors == ("VP1", "VP2")
+    assert isinstance(unknown, RejectedRow)
+    assert "'?'" in unknown.explanation

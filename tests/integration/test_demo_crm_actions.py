@@ -121,7 +121,7 @@ def test_state_and_action_belong_to_the_callers_transaction(crm: Crm) -> None:
     assert (crm.state(), len(crm.classifications())) == ("EFFECTIVE", 1)
 
 
-REFUSALS = [
+REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("NO_SUCH_THING", {}, "behaviour 'NO_SUCH_THING' is unknown: use a code of crm.behaviours"),
     (
         "ACTIVATESUBSCRIPTION",
@@ -230,7 +230,7 @@ def test_wrong_use_is_refused_saying_what_to_do_and_changes_nothing(crm: Crm) ->
     for behaviour, details, message in REFUSALS:
         with pytest.raises(psycopg.errors.RaiseException) as refused:
             crm.act(behaviour, **details)
-        assert message in refused.value.diag.message_primary, f"{behaviour} {details}"
+        assert message in str(refused.value), f"{behaviour} {details}"
 
     assert (crm.state(), crm.services(), crm.boxes(), crm.classifications()) == before
 

@@ -12,8 +12,8 @@ import pytest
 from demo.crm import generate, scenes, sold
 from demo.crm.install import DemoCrmError
 from demo.crm.showcase import EXAMPLES
+from demo.launcher.administration import Postgres
 from demo.launcher.databases import prepare_crm
-from demo.launcher.postgres import Postgres
 from tests.integration.conftest import unique
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from demo.crm import drift, generate
+from demo.launcher.administration import Postgres
 from demo.launcher.databases import prepare_crm
-from demo.launcher.postgres import Postgres
-from provisioner.adapters import crm, provider_file
+from provisioner.adapters import crm, crm_rows, provider_file
 from provisioner.core import desired
 from provisioner.core.model import Desired, Provider, RejectedRow
 from tests.integration.conftest import unique
@@ -66,7 +66,7 @@ def count(db: psycopg.Connection, condition: str, what: str = "count(*)") -> int
 def wanted(db: psycopg.Connection, provider: Provider) -> dict[str, Desired]:
     parts: dict[str, list[Desired | RejectedRow]] = {}
     for fields in crm.stream(db, crm.Filters()):
-        row = crm.parse_row(fields)
+        row = crm_rows.parse_row(fields)
         part = row if isinstance(row, RejectedRow) else desired.contribution(row, provider)
         parts.setdefault(str(fields[1]), []).append(part)
     return {account: desired.merge(found) for account, found in parts.items()}

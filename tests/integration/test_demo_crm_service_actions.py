@@ -81,7 +81,9 @@ def test_a_service_cannot_be_regretted_after_a_fortnight(crm: Crm) -> None:
     crm.subscriber("NEWS")
 
     with pytest.raises(psycopg.errors.RaiseException, match="cancel it without"):
-        crm.act("REMOVESERVICE", at=TODAY + timedelta(days=15), services=["NEWS"], regret=True)
+        crm.act_at(
+            TODAY + timedelta(days=15), "REMOVESERVICE", SUBSCRIBER, {"services": ["NEWS"], "regret": True}
+        )
 
 
 @pytest.mark.parametrize(
