@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 ACTIVE, ENDED = {"EFFECTIVE", "SHORT_TERM_EFFECTIVE"}, {"CANCELLED", "REGRETTED", "REPLACED"}
-Things = set[
-    tuple[str, ...]
-]  # ("account",), ("option", VP, code), ("box", VP, serial, type), ("kept", VP, serial)
+# ("account",), ("option", distributor, code), ("box", distributor, serial, type), ("kept", distributor, serial)
+Things = set[tuple[str, ...]]
 
 
 def out_of_sync(rows: list[dict[str, Any]], known: dict[str, Things], file: dict[str, Any]) -> set[str]:
@@ -20,11 +19,9 @@ def out_of_sync(rows: list[dict[str, Any]], known: dict[str, Things], file: dict
             continue
         things = wanted.setdefault(row["account"], set())
         if row["state"] in ACTIVE:
-            things |= {
-                ("account",),
-                *(("option", *one[:2]) for one in sold),
-                *(("box", *one) for one in boxes),
-            }
+            things |= (
+                {("account",)} | {("option", *one[:2]) for one in sold} | {("box", *one) for one in boxes}
+            )
         elif row["state"] not in ENDED and not file["settings"]["remove_material_on_deactivation"]:
             things |= {("kept", vp, serial) for vp, serial, _ in boxes}
     return {account for account, things in wanted.items() if differs(things, known.get(account, set()))}
@@ -53,12 +50,12 @@ def boxes_of(row: dict[str, Any], file: dict[str, Any]) -> Iterator[tuple[str, s
 
 
 def breaks_a_rule(sold: list[Any], boxes: list[Any], file: dict[str, Any]) -> bool:
-    services, devices = [vp for vp, _, _ in sold], [vp for vp, _, _ in boxes]
-    for vp in {*services, *devices}:
+    used = {"services": [one[0] for one in sold], "devices": [one[0] for one in boxes]}
+    for vp in {*used["services"], *used["devices"]}:
         rule = {"services": "all"} | file["distributors"].get(vp, {"maximum_services": -1})
-        if rule["services"] != "all" and {code for at, _, code in sold if at == vp} - set(rule["services"]):
+        if rule["services"] != "all" and {one[2] for one in sold if one[0] == vp} - set(rule["services"]):
             return True
-        for what, count in (("services", services.count(vp)), ("devices", devices.count(vp))):
+        for what, count in ((what, places.count(vp)) for what, places in used.items()):
             if not rule.get(f"minimum_{what}", 0) <= count <= rule.get(f"maximum_{what}", count):
                 return True
     return False
