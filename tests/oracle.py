@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 ACTIVE, ENDED = {"EFFECTIVE", "SHORT_TERM_EFFECTIVE"}, {"CANCELLED", "REGRETTED", "REPLACED"}
-# ("account",), ("option", distributor, code), ("box", distributor, serial, type), ("kept", distributor, serial)
+# A thing: the account, an option, a box, or the place of a box that is kept; its kind first, then what names it.
 Things = set[tuple[str, ...]]
 
 
