@@ -19,9 +19,8 @@ def out_of_sync(rows: list[dict[str, Any]], known: dict[str, Things], file: dict
             continue
         things = wanted.setdefault(row["account"], set())
         if row["state"] in ACTIVE:
-            things |= (
-                {("account",)} | {("option", *one[:2]) for one in sold} | {("box", *one) for one in boxes}
-            )
+            options = {("option", *one[:2]) for one in sold}
+            things |= {("account",)} | options | {("box", *one) for one in boxes}
         elif row["state"] not in ENDED and not file["settings"]["remove_material_on_deactivation"]:
             things |= {("kept", vp, serial) for vp, serial, _ in boxes}
     return {account for account, things in wanted.items() if differs(things, known.get(account, set()))}
