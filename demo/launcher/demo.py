@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from demo.launcher import base, progress
 from demo.launcher.errors import LauncherError
 from demo.launcher.leftovers import end_dead_demos, new_demo_folder
+from demo.launcher.processes import free_port
 from demo.launcher.rest import AirflowClient
 from demo.launcher.runtime import PROJECT, Runtime
 from demo.launcher.settings import Environment, Wanted
@@ -24,7 +25,7 @@ MANY: dict[str, Any] = {}
 RUN_SECONDS = 300
 DRIFT_SEED = 20
 KINDS_SHOWN = 3
-DRIFT_SHARE = 0.25  # of the subscriptions change while Tucano cannot be reached
+DRIFT_SHARE = 0.45  # of the subscriptions change while Tucano cannot be reached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,8 @@ def demo(tell: Tell) -> int:
         raise LauncherError(
             "the demo changes the CRM, and CRM_DSN names one that is only ever read: unset CRM_DSN"
         )
+    # A port of its own, not the preferred one: a stack that comes up at the same time may want that.
+    wanted = replace(wanted, airflow_port=wanted.airflow_port or free_port())
     end_dead_demos(tell)
     runtime = Runtime(new_demo_folder())
     outcome = None
