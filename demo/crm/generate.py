@@ -17,7 +17,7 @@ from random import Random
 
 import psycopg
 
-from demo.crm import scenes
+from demo.crm import access_tokens, scenes
 from demo.crm.households import BoxStore, household
 from demo.crm.install import DemoCrmError, create_tables, tie_up
 from demo.crm.rows import Rows
@@ -74,6 +74,7 @@ def create(dsn: str, *, subscriptions: int = 2000, seed: int = 20, now: datetime
                 rows.add(number, sold)
             rows.load(db)
         rows.finish(db)
+        access_tokens.give(db)
         tie_up(db)
         return _report(db, seed, rows.counts)
 

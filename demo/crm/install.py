@@ -24,7 +24,10 @@ def create_tables(db: psycopg.Connection) -> None:
             f"database {row[0]!r} has a schema 'crm' already: give an empty database, or drop it there"
         )
     functions = sorted((FOLDER / "act").glob("*.sql"))  # numbered: later files call earlier ones
-    tables = (FOLDER / name for name in ("roles.sql", "schema.sql", "catalogue.sql", "behaviours.sql"))
+    tables = (
+        FOLDER / name
+        for name in ("roles.sql", "schema.sql", "catalogue.sql", "behaviours.sql", "access_tokens.sql")
+    )
     for path in (*tables, *functions):
         _run(db, path)
 

@@ -14,6 +14,8 @@ from airflow.sdk.log import mask_secret
 from psycopg.conninfo import make_conninfo
 
 from provisioner.adapters.connections import Connections
+from provisioner.adapters.pools import Pools
+from provisioner.adapters.tokens import Keys, read_keys
 from provisioner.adapters.tucano import Endpoint
 from provisioner.core.errors import ConfigurationError, ProvisioningError
 from provisioner.steps import close_batch
@@ -22,6 +24,9 @@ from provisioner.steps.reset_run import Run
 PROVISIONING = "provisioning_db"
 CRM = "crm_db"
 TUCANO = "tucano"
+# Of the API server alone: the role that reads, and the keys of the tokens that the portal gets.
+PAGES = "provisioning_pages_db"
+TOKEN_KEYS = "tucano_jwt"  # noqa: S105 the name of a connection
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +34,20 @@ log = logging.getLogger(__name__)
 def connections() -> Connections:
     """Resolve the three connections; raises ConfigurationError naming the one that is missing."""
     return Connections(provisioning_dsn=_dsn(PROVISIONING), crm_dsn=_dsn(CRM), tucano=_endpoint())
+
+
+def page_pools() -> Pools:
+    """Return the API server's pools, not opened yet; raises ConfigurationError naming a connection that is missing."""
+    return Pools(provisioning_dsn=_dsn(PAGES), crm_dsn=_dsn(CRM))
+
+
+def token_keys() -> Keys:
+    """Return the keys that the connection `tucano_jwt` holds now; raises ConfigurationError saying what is wrong."""
+    found = _get(TOKEN_KEYS)
+    extra = json.loads(found.extra) if found.extra else {}
+    if previous := extra.get("previous_key"):
+        mask_secret(previous)
+    return read_keys(found.password, extra)
 
 
 def run_of(context: Context) -> Run:

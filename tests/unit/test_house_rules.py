@@ -41,12 +41,15 @@ ROOMS = (
     room("plugins/provisioner/adapters/tucano.py", CORE, "aiohttp"),
     room("plugins/provisioner/adapters/provider_file.py", CORE, ADAPTERS, "jsonschema"),
     room("plugins/provisioner/adapters/yaml_lines.py", "yaml"),
+    room("plugins/provisioner/adapters/pools.py", CORE, ADAPTERS, "psycopg", "psycopg_pool"),
+    room("plugins/provisioner/adapters/tokens.py", CORE, "jwt", "cryptography"),
+    room("plugins/provisioner/adapters/pass_codes.py", CORE, "argon2"),
     # psycopg for its errors and its type of a connection, uvloop for the loop that the sender runs in.
     room("plugins/provisioner/steps", CORE, ADAPTERS, STEPS, "psycopg", "uvloop"),
     room(
         "plugins/provisioner/web",
         *(CORE, ADAPTERS, STEPS, "provisioner.web", "provisioner.wiring"),
-        *("fastapi", "starlette", "pydantic", "airflow", "psycopg"),
+        *("fastapi", "starlette", "pydantic", "pydantic_core", "airflow", "psycopg", "yaml"),
     ),
     room("plugins/provisioner/wiring.py", CORE, ADAPTERS, STEPS, "airflow", "psycopg"),
     # Runs before there is an Airflow to ask for a connection.

@@ -1,0 +1,66 @@
+"""The log of authentication attempts: who asked, about which subscription, how it ended. Never a token or pass code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from provisioner.adapters import sql
+from provisioner.core.authentication import FAILURES_ALLOWED, FAILURES_SECONDS, IdentifierKind, Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt, as a subscription's timeline shows it."""
+
+    attempted_at: datetime
+    asked_by: str
+    kind: IdentifierKind
+    outcome: str
+
+
+def take_turn(db: sql.Connection, mark: bytes) -> list[float]:
+    """Wait until nobody else asks about the identifier of *mark*; return the ages of its failures in seconds.
+
+    The turn ends with the transaction. Without it, guesses sent at the same time would all be the first.
+    """
+    sql.run(db, "authentication/lock_identifier", mark=mark)
+    found = sql.rows(
+        db,
+        "authentication/list_failures",
+        mark=mark,
+        outcome=Refusal.UNKNOWN_IDENTIFIER.value,
+        seconds=FAILURES_SECONDS,
+        limit=FAILURES_ALLOWED,
+    )
+    return [float(age) for (age,) in found]
+
+
+def record(
+    db: sql.Connection,
+    *,
+    asked_by: str,
+    kind: IdentifierKind,
+    mark: bytes,
+    subscription_number: str | None,
+    outcome: str,
+) -> None:
+    """Keep one attempt."""
+    sql.run(
+        db,
+        "authentication/record_attempt",
+        asked_by=asked_by,
+        kind=kind.value,
+        mark=mark,
+        subscription_number=subscription_number,
+        outcome=outcome,
+    )
+
+
+def attempts_of(db: sql.Connection, subscription_number: str, *, limit: int) -> list[Attempt]:
+    """Return the newest *limit* attempts for a subscription, the newest first."""
+    found = sql.rows(db, "authentication/list_attempts", subscription_number=subscription_number, limit=limit)
+    return [
+        Attempt(attempted_at=at, asked_by=who, kind=IdentifierKind(kind), outcome=outcome)
+        for at, who, kind, outcome in found
+    ]

@@ -1,0 +1,1 @@
+"""What the API server serves: the portal's door and, beside it, the pages. Imported there and nowhere else."""

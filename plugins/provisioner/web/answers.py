@@ -1,0 +1,93 @@
+"""One body for every answer that is not a success: {error_code, error_description}, whoever refused."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from provisioner.core.errors import ProvisioningError
+
+log = logging.getLogger(__name__)
+
+# Of answers that Airflow's dependencies and the router give; ours name their own.
+CODES = {
+    401: "NOT_AUTHENTICATED",
+    403: "NOT_AUTHORIZED",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+}
+NOT_ONE_IDENTIFIER = "NOT_ONE_IDENTIFIER"
+INVALID_REQUEST = "INVALID_REQUEST"
+UNAVAILABLE = "UNAVAILABLE"
+
+
+class Problem(BaseModel):
+    """Why there is no success. Programs read the code, people the description."""
+
+    error_code: str = Field(pattern="^[A-Z_]+$", examples=["SUBSCRIPTION_NOT_ACTIVE"])
+    error_description: str = Field(examples=["The subscription is not Active: it may not order now."])
+
+
+class Problematic(HTTPException):
+    """End a request with *status*, *code* and *description*."""
+
+    def __init__(
+        self, status: int, code: str, description: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(status, description, dict(headers or {}))
+        self.code = code
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Let *app* answer every error in the one shape, without ever repeating what was sent."""
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(RequestValidationError, _of_validation)
+    app.add_exception_handler(ProvisioningError, _of_ours)
+
+
+def problem(
+    status: int, code: str, description: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """Return an answer in the one shape."""
+    body = Problem(error_code=code, error_description=description).model_dump()
+    return JSONResponse(body, status, {**(headers or {}), "Cache-Control": "no-store"})
+
+
+async def _of_http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 registered for it
+    if error.status_code == 400 and not isinstance(error, Problematic):
+        # FastAPI's word for bytes that are no text; text that is no JSON it calls 422.
+        return problem(422, INVALID_REQUEST, "The body is not JSON in UTF-8.")
+    code = error.code if isinstance(error, Problematic) else CODES.get(error.status_code, "REFUSED")
+    return problem(error.status_code, code, str(error.detail), error.headers)
+
+
+async def _of_validation(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 registered for it
+    found = error.errors()
+    code = (
+        NOT_ONE_IDENTIFIER if any(one["type"] == "not_one_identifier" for one in found) else INVALID_REQUEST
+    )
+    return problem(422, code, "; ".join(_in_words(found)))
+
+
+def _in_words(errors: Sequence[Mapping[str, Any]]) -> list[str]:
+    # Places and rules only: the values may be pass codes.
+    words = []
+    for one in errors:
+        place = ".".join(str(part) for part in one["loc"] if part != "body")
+        words.append(f"{place}: {one['msg']}" if place else str(one["msg"]))
+    return words
+
+
+async def _of_ours(request: Request, error: Exception) -> JSONResponse:
+    # What is wrong on our side is the operator's business and stays in his log.
+    log.error("%s %s failed: %s", request.method, request.url.path, error)
+    return problem(503, UNAVAILABLE, "The answer is not available now: try again soon.", {"Retry-After": "5"})
