@@ -23,7 +23,7 @@ RUN_SECONDS = 600  # a run takes half a minute on an idle machine
 class StartedStack:
     """A running platform: its addresses, its files and processes, Airflow's REST API, the simulator's control.
 
-    *metadata_dsn* is Airflow's own database, for looking only.
+    *metadata_dsn* is Airflow's own database, for looking only; *pages_dsn* the provisioning database as role pages.
     """
 
     environment: Environment
@@ -31,6 +31,7 @@ class StartedStack:
     client: AirflowClient
     control: Control
     metadata_dsn: str
+    pages_dsn: str
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +49,7 @@ def stack(runtime_folder: Path) -> Iterator[StartedStack]:
             ),
             control=Control(environment.tucano_control_url),
             metadata_dsn=started.postgres.admin_dsn("airflow"),
+            pages_dsn=started.pages_dsn,
         )
     finally:
         runtime.end()

@@ -28,8 +28,10 @@ from tests.integration.compose_file import (
 ENVIRONMENT = {name: value or f"a-value-for-{name}" for name, value in example().items()}
 WIRING = PROJECT / "plugins" / "provisioner" / "wiring.py"
 
-# The pages run in the API server and never in a task, with a role of their own.
-PAGES_CONNECTIONS = ("provisioning_pages_db",)
+# The pages and the portal's door run in the API server and never in a task, with a role and keys of their own.
+API_SERVER_ALONE = ("provisioning_pages_db", "tucano_jwt")
+# Portals are answered from the CRM's data of the moment.
+API_SERVER_TOO = ("crm_db",)
 
 # Read by programs that are not ours: the base image's entry point, uvicorn, redis-cli, the postgres image.
 READ_BY_OTHERS = {"DUMB_INIT_SETSID", "FORWARDED_ALLOW_IPS", "REDISCLI_AUTH", "POSTGRES_PASSWORD"}
@@ -104,13 +106,13 @@ def provided_connections(service: str) -> set[str]:
     return {name.removeprefix("AIRFLOW_CONN_").lower() for name in names if name.startswith("AIRFLOW_CONN_")}
 
 
-def test_the_worker_gets_every_connection_of_the_tasks_and_nobody_gets_more() -> None:
+def test_worker_and_api_server_get_the_connections_they_use_and_nobody_gets_more() -> None:
     wired = connection_ids(ast.parse(WIRING.read_text()))
-    pages = wired & set(PAGES_CONNECTIONS)
+    alone = set(API_SERVER_ALONE)
 
-    assert {"crm_db", "provisioning_db", "tucano"} <= wired
-    assert provided_connections("worker") == wired - pages
-    assert provided_connections("api-server") == pages
+    assert {"crm_db", "provisioning_db", "tucano"} | alone <= wired
+    assert provided_connections("worker") == wired - alone
+    assert provided_connections("api-server") == alone | set(API_SERVER_TOO)
     assert [
         name for name in services() if name not in ("worker", "api-server") and provided_connections(name)
     ] == []
@@ -138,6 +140,20 @@ def test_a_database_connection_logs_in_as_the_role_made_for_it(connection: str) 
     assert (given["login"], given["schema"]) == (role, connection.removesuffix("_db"))
     assert given["password"] == ENVIRONMENT[PASSWORD_VARIABLES[role]]
     assert given["schema"] in OWNERS
+
+
+def test_the_api_server_is_the_role_that_reads_and_signs_with_the_secret_of_the_environment() -> None:
+    given = {
+        name: json.loads(environment_of("api-server")[f"AIRFLOW_CONN_{name.upper()}"])
+        for name in API_SERVER_ALONE
+    }
+
+    assert given["provisioning_pages_db"]["login"] == "pages"
+    assert given["provisioning_pages_db"]["password"] == ENVIRONMENT["PAGES_PASSWORD"]
+    assert given["tucano_jwt"]["password"] == ENVIRONMENT["TUCANO_JWT_SECRET"]
+    assert (
+        environment_of("api-server")["AIRFLOW_CONN_CRM_DB"] == environment_of("worker")["AIRFLOW_CONN_CRM_DB"]
+    )
 
 
 def test_the_connection_to_tucano_is_the_operators_over_tls() -> None:
