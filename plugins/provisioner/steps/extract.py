@@ -129,6 +129,8 @@ class _Patterns:
         state, services, items = row[7], row[9], row[10]
         if not items or not _ordinary(row):
             return None
+        if max(len(self._options), len(self._boxes)) > PATTERNS:
+            self._forget()
         options_key = (state, services)
         options = self._options.get(options_key, _MISSING)
         if isinstance(options, _Missing):
@@ -149,18 +151,17 @@ class _Patterns:
         number, account = row[0], row[1]
         materials = ",".join(sorted([template.format(*serials) for template in boxes.templates]))
         kept = ",".join(sorted([template.format(*serials) for template in boxes.kept_templates]))
-        head = f"{batch_id}\t{account}\t{{{number}}}\tt\t{'t' if active else 'f'}"
+        head = f'{batch_id}\t{account}\t{{"{number}"}}\tt\t{"t" if active else "f"}'
         return f"{head}\t{{{options.packed}}}\t{{{materials}}}\t{{{kept}}}\t{{}}\n"
 
     def _forget(self) -> None:
-        # All three together: the third is keyed by the identity of the others' members.
+        # All three together and between two rows: the third is keyed by the identity of the others' members, and
+        # an identity is given to something new as soon as its bearer is gone.
         self._options.clear()
         self._boxes.clear()
         self._allowed.clear()
 
     def _options_of(self, key: tuple[str | None, str | None]) -> _Options | None:
-        if len(self._options) > PATTERNS:
-            self._forget()
         result = None
         try:
             state, services = crm_rows.parse_state(key[0]), crm_rows.parse_services(key[1])
@@ -174,15 +175,14 @@ class _Patterns:
         return result
 
     def _boxes_of(self, key: tuple[str | None, str], items: str, serials: int) -> _Boxes | None:
-        if len(self._boxes) > PATTERNS:
-            self._forget()
         result = None
         # The rules see placeholders that are valid serial numbers and cannot be mistaken for each other.
-        marks = iter(f"SERIAL-{n}-" for n in range(serials))
+        marks = [f"SERIAL-{n}-" for n in range(serials)]
+        remaining = iter(marks)
         try:
             state = crm_rows.parse_state(key[0])
             parsed = crm_rows.parse_items(
-                _SERIAL_NUMBER.sub(lambda found: f'{found[1]}{next(marks)}"', items)
+                _SERIAL_NUMBER.sub(lambda found: f'{found[1]}{next(remaining)}"', items)
             )
         except crm_rows.RowError:
             pass
@@ -192,7 +192,10 @@ class _Patterns:
                 _templates(pack_materials(wanted.materials)),
                 _templates(pack_materials(wanted.kept)),
             )
-            plain = len(parsed) == serials and all(map(_PLAIN_TEMPLATE.fullmatch, (*materials, *kept)))
+            # Each mark is an item's serial number, and each item has one: nothing else in the row looks like it.
+            plain = [item.serial_number for item in parsed] == marks and all(
+                map(_PLAIN_TEMPLATE.fullmatch, (*materials, *kept))
+            )
             if plain and wanted.fault is None and not wanted.unmapped:
                 result = _Boxes(materials, kept, wanted)
         self._boxes[key] = result
