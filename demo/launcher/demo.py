@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
-from demo.launcher import base, progress
+from demo.launcher import progress, yesterday
 from demo.launcher.errors import LauncherError
 from demo.launcher.leftovers import end_dead_demos, new_demo_folder
 from demo.launcher.processes import free_port
@@ -97,7 +97,7 @@ def play(stack: Stack, tell: Tell) -> Outcome:
     stack.start_airflow()
     environment = stack.environment()
     began = time.monotonic()
-    counts = base.provision(stack)
+    counts = yesterday.provision(stack)
     sent, seconds = counts["requests_completed"], time.monotonic() - began
     tell(f"yesterday: {sent:,} requests brought Tucano in step with the CRM, in {seconds:.0f} s")
     change_while_tucano_is_down(stack, tell)
