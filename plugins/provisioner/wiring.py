@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import Connection, Context
@@ -13,17 +15,19 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundExceptio
 from airflow.sdk.log import mask_secret
 from psycopg.conninfo import make_conninfo
 
+from provisioner.adapters.archive_connection import ArchiveConnection
 from provisioner.adapters.connections import Connections
 from provisioner.adapters.pools import Pools
 from provisioner.adapters.tokens import Keys, read_keys
 from provisioner.adapters.tucano import Endpoint
-from provisioner.core.errors import ConfigurationError, ProvisioningError
+from provisioner.core.errors import ConfigurationError, PlatformUnavailable, ProvisioningError
 from provisioner.steps import close_batch
 from provisioner.steps.reset_run import Run
 
 PROVISIONING = "provisioning_db"
 CRM = "crm_db"
 TUCANO = "tucano"
+ARCHIVE = "provisioning_archive_db"
 # Of the API server alone: the role that reads, and the keys of the tokens that the portal gets.
 PAGES = "provisioning_pages_db"
 TOKEN_KEYS = "tucano_jwt"  # noqa: S105 the name of a connection
@@ -48,6 +52,14 @@ def token_keys() -> Keys:
     if previous := extra.get("previous_key"):
         mask_secret(previous)
     return read_keys(found.password, extra)
+
+
+@contextmanager
+def archive() -> Iterator[ArchiveConnection]:
+    """Give an archive task its connection, as archivist; what a retry cannot mend fails the task at once."""
+    with failing_clearly(but=PlatformUnavailable):
+        folder = os.environ.get("PROVISIONING_ARCHIVE_FOLDER")
+        yield ArchiveConnection(dsn=_dsn(ARCHIVE), folder=Path(folder) if folder else None)
 
 
 def run_of(context: Context) -> Run:
@@ -88,10 +100,15 @@ def told(result: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def failing_clearly() -> Iterator[None]:
-    """Turn an error that names its cure into a failed task, without a retry that would only repeat it."""
+def failing_clearly(*, but: type[ProvisioningError] | tuple[()] = ()) -> Iterator[None]:
+    """Turn an error that names its cure into a failed task, without a retry that would only repeat it.
+
+    What is of *but* passes on, and with it to the task's retries.
+    """
     try:
         yield
+    except but:
+        raise
     except ProvisioningError as error:
         raise AirflowFailException(str(error)) from error
 

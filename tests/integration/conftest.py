@@ -20,6 +20,8 @@ from demo.crm import install
 from demo.launcher.administration import Postgres
 from demo.launcher.databases import prepare_crm, prepare_provisioning, prepare_roles
 from demo.launcher.postgres import PostgresServer
+from provisioner.adapters.archive_connection import ArchiveConnection
+from tests.integration.old_requests import OldRequests
 from tests.integration.stage import Stage, opened
 from tests.simulator_process import SimulatorProcess
 
@@ -160,3 +162,25 @@ def dsn_as(postgres: Postgres) -> Callable[[str, str], str]:
 def unique(name: str) -> str:
     """Return a database name no other session on the same server uses."""
     return f"{name}_{secrets.token_hex(4)}"
+
+
+@pytest.fixture
+def old_requests(postgres: Postgres, provisioning_template: str, tmp_path: Path) -> Iterator[OldRequests]:
+    """An empty provisioning database in which a log of old months can be made."""
+    name = unique("provisioning")
+    prepare_provisioning(postgres, name, provisioning_template)
+    with (
+        psycopg.connect(postgres.admin_dsn(name), autocommit=True) as owner,
+        psycopg.connect(postgres.dsn(name, "provisioner"), autocommit=True) as db,
+    ):
+        (batch_id,) = owner.execute(
+            "INSERT INTO batch (cause, run_id, requested_by) VALUES ('RESET_RUN', 'night', 'tester') RETURNING batch_id"
+        ).fetchone() or (0,)
+        yield OldRequests(
+            owner=owner,
+            db=db,
+            archive=ArchiveConnection(dsn=postgres.dsn(name, "archivist"), folder=tmp_path / "archive"),
+            dsn_of=lambda role: postgres.dsn(name, role),
+            batch_id=batch_id,
+        )
+    postgres.drop_database(name)

@@ -34,6 +34,8 @@ def room(folder: str, *may_import: str) -> Room:
 
 
 CORE, ADAPTERS, STEPS = "provisioner.core", "provisioner.adapters", "provisioner.steps"
+# Where a test lets a step die; nothing but steps has such places.
+FAILPOINT = "provisioner.failpoint"
 # The innermost room that holds a file decides.
 ROOMS = (
     room("plugins/provisioner/core", CORE),
@@ -44,8 +46,10 @@ ROOMS = (
     room("plugins/provisioner/adapters/pools.py", CORE, ADAPTERS, "psycopg", "psycopg_pool"),
     room("plugins/provisioner/adapters/tokens.py", CORE, "jwt", "cryptography"),
     room("plugins/provisioner/adapters/pass_codes.py", CORE, "argon2"),
+    room("plugins/provisioner/adapters/archive_file.py", CORE, ADAPTERS, "pyarrow"),
     # psycopg for its errors and its type of a connection, uvloop for the loop that the sender runs in.
-    room("plugins/provisioner/steps", CORE, ADAPTERS, STEPS, "psycopg", "uvloop"),
+    room("plugins/provisioner/steps", CORE, ADAPTERS, STEPS, FAILPOINT, "psycopg", "uvloop"),
+    room("plugins/provisioner/failpoint.py"),
     room(
         "plugins/provisioner/web",
         *(CORE, ADAPTERS, STEPS, "provisioner.web", "provisioner.wiring"),

@@ -1,6 +1,9 @@
 """The shell: gather, decide in the core, apply. One module per Airflow task; a step owns its transactions."""
 
 from provisioner.steps import (
+    choose_months as choose_months,
+)
+from provisioner.steps import (
     close_batch as close_batch,
 )
 from provisioner.steps import (
@@ -19,7 +22,16 @@ from provisioner.steps import (
     load_provider as load_provider,
 )
 from provisioner.steps import (
+    maintain_partitions as maintain_partitions,
+)
+from provisioner.steps import (
+    move_month as move_month,
+)
+from provisioner.steps import (
     plan as plan,
+)
+from provisioner.steps import (
+    prove_archive as prove_archive,
 )
 from provisioner.steps import (
     prove_extract as prove_extract,

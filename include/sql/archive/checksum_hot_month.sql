@@ -1,0 +1,6 @@
+-- archive/checksum_hot_month.sql
+-- What names the content of a hot month, whatever the order of its rows.  Params: closed_from, closed_to.
+-- Returns: rows, checksum, first and last log_number.
+SELECT count(*), coalesce(sum(hash_record_extended(r, 0)), 0), min(r.log_number), max(r.log_number)
+FROM request_log r
+WHERE r.closed_at >= %(closed_from)s AND r.closed_at < %(closed_to)s;

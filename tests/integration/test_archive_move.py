@@ -1,0 +1,374 @@
+"""Moving a month: nothing is lost or doubled, nothing that is compared changes, and what is not proved is not done."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from provisioner.adapters import archive
+from provisioner.core.errors import PlatformUnavailable, SourceError
+from provisioner.core.model import AccountState
+from provisioner.core.retention import NotProven
+from provisioner.steps import choose_months, maintain_partitions, move_month, prove_archive
+from tests.integration.old_requests import OLD, RUN, OldRequests, at
+
+JANUARY, FEBRUARY = OLD
+
+FAILPOINTS = (
+    *("archive.after_check", "archive.after_validate", "archive.after_proof", "archive.after_detach"),
+    *("archive.after_attach", "archive.before_commit", "archive.after_commit", "archive.after_look_back"),
+)
+# Runs a step as a task does, in a process that a failpoint may kill.
+MOVE = """
+import sys
+from provisioner.adapters.archive_connection import ArchiveConnection
+from provisioner.steps import move_month
+from provisioner.steps.reset_run import Run
+move_month.run(ArchiveConnection(dsn=sys.stdin.read()), "2026-01", Run(run_id="by hand", requested_by="tester"))
+"""
+
+
+@pytest.fixture
+def filled(old_requests: OldRequests) -> OldRequests:
+    """Two old months with 60 requests of 8 accounts."""
+    old_requests.make_months(*OLD)
+    old_requests.fill(OLD)
+    return old_requests
+
+
+def everything(old: OldRequests) -> list[tuple[object, ...]]:
+    """Every closed request with its tier, as people see it."""
+    return old.rows(
+        "SELECT request_number, tier, parameters::text, closed_at FROM request_history ORDER BY 1"
+    )
+
+
+def months_of(old: OldRequests, table: str) -> dict[str, int]:
+    return dict(old.rows(f"SELECT to_char(closed_at, 'YYYY-MM'), count(*) FROM {table} GROUP BY 1"))  # noqa: S608
+
+
+# -- what a move is --------------------------------------------------------------------------------
+
+
+def test_a_month_moves_whole_and_nothing_but_its_tier_changes(filled: OldRequests) -> None:
+    before = everything(filled)
+    hot = months_of(filled, "request_log")
+
+    moved = move_month.run(filled.archive, "2026-01", RUN)
+
+    assert moved["rows"] == hot["2026-01"] > 20
+    assert months_of(filled, "request_archive") == {"2026-01": hot["2026-01"]}
+    assert months_of(filled, "request_log") == {"2026-02": hot["2026-02"]}
+    assert [(number, "hot", *rest) for number, _, *rest in everything(filled)] == before
+
+
+def test_the_manifest_says_what_moved_by_whom_and_that_it_arrived(filled: OldRequests) -> None:
+    with filled.archive.open() as db:
+        content = archive.content(db, JANUARY, tier="hot")
+    move_month.run(filled.archive, "2026-01", RUN)
+
+    ((month, operation, tier, bounds, before, after, who, looked, seconds, size),) = filled.rows(
+        "SELECT month::text, operation, tier, ARRAY[closed_from, closed_to], ARRAY[rows_before, checksum_before], "
+        "ARRAY[rows_after, checksum_after], ARRAY[performed_by, run_id], verified_at IS NOT NULL, seconds, bytes "
+        "FROM archive_manifest"
+    )
+
+    assert (month, operation, tier) == ("2026-01-01", "ARCHIVE", "cold")
+    assert bounds == [JANUARY.begins_at, JANUARY.ends_at]
+    assert before == after == [content.rows, content.checksum]
+    assert (who, looked) == (["tester", "by hand"], True)
+    assert seconds > 0 and size > 0
+
+
+def test_moving_again_changes_nothing(filled: OldRequests) -> None:
+    move_month.run(filled.archive, "2026-01", RUN)
+
+    assert move_month.run(filled.archive, "2026-01", RUN) == {"rows": 0, "seconds": 0}
+    assert filled.count("archive_manifest") == 1
+
+
+def test_attaching_takes_the_validated_check_for_the_look_at_the_rows(filled: OldRequests) -> None:
+    told: list[str] = []
+    with filled.archive.open() as db:
+        db.execute("SET client_min_messages = debug1")
+        db.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
+        move_month.check_bounds(db, JANUARY)
+        with db.transaction():
+            move_month.exchange(db, JANUARY)
+
+    assert [one for one in told if "is implied by existing constraints" in one and "_2026_01" in one]
+
+
+# -- what must not change --------------------------------------------------------------------------
+
+
+def test_the_fold_in_sql_is_what_applying_each_outcome_in_python_gives(filled: OldRequests) -> None:
+    """Twenty accounts' worth of chance, resets and imports included, half of the log archived."""
+    for seed in range(3):
+        filled.fill((FEBRUARY,), accounts=20, requests=150, seed=seed)
+    imported = replace(filled.states["S0000000001"], exists=True)
+    filled.close("S0000000001", "IMPORT", at("2026-02-28 12:00"), state=imported)
+    filled.close("S0000000002", "CHECKPOINT", at("2026-02-28 12:00"), state=AccountState())
+    move_month.run(filled.archive, "2026-01", RUN)
+
+    with filled.archive.open() as db:
+        assert archive.folded(db) == archive.known(db)
+        assert archive.differences(db) == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "shown"),
+    [
+        ("options = array_append(options, 'VP9:EXTRA')", "VP9:EXTRA"),
+        ("materials = '{}', options = '{}', account_exists = false", "only the log has"),
+        ("materials = ARRAY['VP1:BOX:OTHER']", "VP1:BOX:OTHER"),
+    ],
+)
+def test_a_log_that_does_not_add_up_to_known_state_is_not_moved(
+    filled: OldRequests, broken: str, shown: str
+) -> None:
+    filled.owner.execute(
+        f"UPDATE known_state SET {broken} WHERE account = "  # noqa: S608
+        "(SELECT max(account) FROM known_state WHERE options <> '{}' AND materials <> '{}')"
+    )
+
+    with pytest.raises(NotProven, match=shown):
+        move_month.run(filled.archive, "2026-01", RUN)
+
+    assert (filled.count("request_archive"), filled.count("archive_manifest")) == (0, 0)
+    with pytest.raises(NotProven):
+        prove_archive.run(filled.archive)
+
+
+@pytest.mark.parametrize(
+    "sabotage",
+    [
+        "DELETE FROM request_log_2026_02 WHERE log_number = (SELECT min(log_number) FROM request_log_2026_02)",
+        "UPDATE request_log_2026_01 SET body = 'x'",
+        "ALTER TABLE request_log DETACH PARTITION request_log_2026_02",
+    ],
+)
+def test_a_move_that_changes_anything_else_is_rolled_back(filled: OldRequests, sabotage: str) -> None:
+    before = everything(filled)
+    filled.owner.execute(
+        "CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN "
+        "IF current_query() LIKE '%DETACH PARTITION \"request_log_2026_01\"%' "
+        "AND coalesce(current_setting('meddling.done', true), '') = '' THEN "
+        f"  PERFORM set_config('meddling.done', 'yes', true); {sabotage}; END IF; END $$"
+    )
+    filled.owner.execute(
+        "CREATE EVENT TRIGGER meddling ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION meddle()"
+    )
+
+    with pytest.raises(NotProven, match="rolled back"):
+        move_month.run(filled.archive, "2026-01", RUN)
+
+    filled.owner.execute("DROP EVENT TRIGGER meddling")
+    assert everything(filled) == before
+    assert filled.count("archive_manifest") == 0
+
+
+def test_the_accounts_out_of_sync_are_the_same_before_and_after(filled: OldRequests) -> None:
+    filled.owner.execute(
+        "INSERT INTO desired_state (batch_id, account, subscription_numbers, understood, active, options, materials, "
+        "kept, withheld_because) "
+        "SELECT %s, 'S' || lpad(n::text, 10, '0'), '{}', true, true, '{VP1:KIDS}', '{}', '{}', '{}' "
+        "FROM generate_series(0, 5) n",
+        (filled.batch_id,),
+    )
+    found = "SELECT account FROM out_of_sync((SELECT max(batch_id) FROM batch), true) ORDER BY 1"
+    before = filled.rows(found)
+
+    move_month.run(filled.archive, "2026-01", RUN)
+
+    assert filled.rows(found) == before != []
+    assert filled.rows(
+        "SELECT proof_before -> 'out_of_sync' ->> 'accounts', proof_before = proof_after FROM archive_manifest"
+    ) == [(str(len(before)), True)]
+
+
+# -- killed, cut off, refused ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("failpoint", FAILPOINTS)
+def test_killed_at_any_step_the_month_is_in_one_place_and_the_next_run_finishes(
+    filled: OldRequests, failpoint: str
+) -> None:
+    before = everything(filled)
+
+    killed = run_and_kill(filled, failpoint)
+    after_kill = everything(filled)
+    move_month.run(filled.archive, "2026-01", RUN)
+    prove_archive.run(filled.archive)
+
+    assert killed == -9
+    assert [number for number, *_ in after_kill] == [number for number, *_ in before]
+    assert len({tier for _, tier, _, closed_at in after_kill if closed_at < JANUARY.ends_at}) == 1  # type: ignore[operator]
+    assert len(everything(filled)) == len(before)
+    assert months_of(filled, "request_log").keys() == {"2026-02"}
+    assert filled.rows("SELECT operation, verified_at IS NOT NULL FROM archive_manifest") == [
+        ("ARCHIVE", True)
+    ]
+
+
+def check_bounds(old: OldRequests) -> None:
+    """Do what waits for readers of the month alone, so that the next wait is the one for the whole log."""
+    with old.archive.open() as db:
+        move_month.check_bounds(db, JANUARY)
+
+
+def run_and_kill(old: OldRequests, failpoint: str, program: str = MOVE) -> int:
+    environment = os.environ | {
+        "PROVISIONING_FAILPOINT": failpoint,
+        "PYTHONPATH": str(Path("plugins").resolve()),
+    }
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, input=old.archive.dsn.encode(), env=environment, check=False).returncode
+
+
+def test_a_connection_cut_before_the_commit_leaves_the_month_hot(filled: OldRequests) -> None:
+    check_bounds(filled)
+    reader = psycopg.connect(filled.dsn_of("data_team"))
+    reader.execute("SELECT count(*) FROM request_history")  # holds the log until the cut
+
+    def cut() -> None:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and not filled.rows(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'archivist' "
+            "AND datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE%'"
+        ):
+            time.sleep(0.01)
+
+    cutting = threading.Thread(target=cut)
+    cutting.start()
+    with pytest.raises(psycopg.OperationalError):
+        move_month.run(filled.archive, "2026-01", RUN)
+    cutting.join()
+    reader.close()
+
+    assert filled.count("request_archive") == 0
+    assert move_month.run(filled.archive, "2026-01", RUN)["rows"] > 0
+
+
+def test_two_archivists_never_work_at_once(filled: OldRequests) -> None:
+    with filled.archive.open() as other:
+        assert archive.take_lock(other)
+
+        with pytest.raises(PlatformUnavailable, match="another archive task"):
+            move_month.run(filled.archive, "2026-01", RUN)
+
+
+def test_a_long_reader_is_let_through_and_writers_wait_for_us_no_longer_than_a_blink(
+    filled: OldRequests,
+) -> None:
+    check_bounds(filled)
+    waits: list[float] = []
+    stop = threading.Event()
+
+    def write() -> None:
+        with psycopg.connect(filled.dsn_of("provisioner"), autocommit=True) as db:
+            while not stop.is_set():
+                began = time.monotonic()
+                db.execute(
+                    "INSERT INTO request_log (sequence_number, request_number, batch_id, subscription_number, account, "
+                    "command, parameters, state, error_code, caused_by, planned_at, closed_at, attempts) VALUES "
+                    "(0, 'W', 1, 'W', 'W', 'CREATE_ACCOUNT', '{}', 'REJECTED', 'X', 'w', now(), now(), 0)"
+                )
+                waits.append(time.monotonic() - began)
+                time.sleep(0.005)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with psycopg.connect(filled.dsn_of("data_team")) as reader:
+        reader.execute("SELECT count(*) FROM request_history")
+        moving = threading.Thread(target=move_month.run, args=(filled.archive, "2026-01", RUN))
+        moving.start()
+        time.sleep(1.5)
+        assert moving.is_alive(), "the move must wait for the reader"
+    moving.join(timeout=20)
+    stop.set()
+    writer.join()
+
+    assert filled.rows("SELECT count(*) FROM request_archive")[0][0] > 20
+    assert filled.rows("SELECT count(*) FROM request_log WHERE account = 'W'")[0][0] == len(waits) > 50
+    assert max(waits) < 0.5, "lock_timeout bounds what a writer waits behind us"
+
+
+# -- which months ----------------------------------------------------------------------------------
+
+
+def test_a_dry_run_shows_months_rows_and_bytes_and_moves_nothing(filled: OldRequests) -> None:
+    chosen = choose_months.run(filled.archive, {"before": "2026-02-01T00:00:00Z", "keep_days": 90})
+
+    assert [(one["month"], one["rows"]) for one in chosen["months"]] == [
+        ("2026-01", months_of(filled, "request_log")["2026-01"])
+    ]
+    assert chosen["months"][0]["bytes"] > 8192
+    assert choose_months.to_move(chosen, {"dry_run": True}) == []
+    assert choose_months.to_move(chosen, {"dry_run": False}) == ["2026-01"]
+    assert filled.count("request_archive") == 0
+
+
+def test_the_current_month_is_never_chosen(filled: OldRequests) -> None:
+    chosen = choose_months.run(filled.archive, {"keep_days": 1})
+
+    assert [one["month"] for one in chosen["months"]] == ["2026-01", "2026-02"]
+
+
+def test_a_month_with_rows_astray_is_not_moved_and_the_cure_brings_them_home(filled: OldRequests) -> None:
+    filled.close("S0000000001", "CHECKPOINT", at("2025-12-24 12:00"), state=AccountState())
+    with pytest.raises(SourceError, match=r"1 closed requests of 2025-12-24 .* rehome_stray_requests"):
+        maintain_partitions.refuse_strays(filled.archive)
+
+    with filled.archive.open() as db:
+        homes = db.execute("SELECT month::text, requests FROM rehome_stray_requests()").fetchall()
+
+    assert homes == [("2025-12-01", 1)]
+    assert maintain_partitions.refuse_strays(filled.archive) == 0
+    assert filled.count("request_log_2025_12") == 1
+
+
+def test_partitions_are_made_ahead_though_rows_are_astray(filled: OldRequests) -> None:
+    filled.close("S0000000001", "CHECKPOINT", at("2025-12-24 12:00"), state=AccountState())
+    ((latest,),) = filled.rows(
+        "SELECT max(relname::text) FROM pg_class WHERE relname ~ '^request_log_\\d{4}_\\d\\d$'"
+    )
+    filled.owner.execute(f"DROP TABLE {latest}")
+
+    assert maintain_partitions.run(filled.archive) == [latest]
+
+
+# -- rights ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        *(
+            f"INSERT INTO {table} DEFAULT VALUES"
+            for table in ("known_state", "open_request", "open_plan", "batch")
+        ),
+        *(
+            f"DELETE FROM {table}"  # noqa: S608
+            for table in ("known_state", "open_request", "archive_manifest", "desired_state")
+        ),
+        "UPDATE known_state SET version = 2",
+        "UPDATE open_request SET attempts = 9",
+        "UPDATE archive_manifest SET rows_before = 0",
+        "TRUNCATE known_state",
+        "ALTER TABLE known_state ADD COLUMN x text",
+    ],
+)
+def test_the_role_that_archives_can_write_nothing_that_is_compared(
+    filled: OldRequests, statement: str
+) -> None:
+    with filled.archive.open() as db, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        db.execute(statement)
