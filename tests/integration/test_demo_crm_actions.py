@@ -1,8 +1,10 @@
-"""crm.act itself: every behaviour writes one action, and wrong use is refused with what to do, changing nothing."""
+"""crm.act itself: every behaviour writes one action, in the caller's transaction, and two at once do not cross."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -121,145 +123,6 @@ def test_state_and_action_belong_to_the_callers_transaction(crm: Crm) -> None:
     assert (crm.state(), len(crm.classifications())) == ("EFFECTIVE", 1)
 
 
-REFUSALS: list[tuple[str, dict[str, Any], str]] = [
-    ("NO_SUCH_THING", {}, "behaviour 'NO_SUCH_THING' is unknown: use a code of crm.behaviours"),
-    (
-        "ACTIVATESUBSCRIPTION",
-        {},
-        "while subscription S0000900001 is EFFECTIVE: it starts from DRAFT or NOT_EFFECTIVE",
-    ),
-    ("RESTSUBSCRIPTION", {"untill": UNTIL}, "RESTSUBSCRIPTION has no detail 'untill': use until"),
-    ("RESTSUBSCRIPTION", {"until": TODAY.isoformat()}, "give a time after the action"),
-    ("SHORTTERMSUBSCRIPTIONDEACTIVATION", {}, "until is NULL"),
-    ("ADD_SERVICE", {}, "services is missing or empty in the details: give an array"),
-    ("ADD_SERVICE", {"services": "KIDS"}, 'services is "KIDS": give an array'),
-    (
-        "ADD_SERVICE",
-        {"services": [{"code": "SPROT"}]},
-        "product 'SPROT' is not a known SERVICE: use a code of crm",
-    ),
-    ("ADD_SERVICE", {"services": [{"code": "STB_HD"}]}, "product 'STB_HD' is not a known SERVICE"),
-    (
-        "ADD_SERVICE",
-        {"services": [{"code": "NEWS"}]},
-        "S0000900001 already has service NEWS: start it, or remove it",
-    ),
-    ("ADD_SERVICE", {"services": [{"code": "PPV_CONCERT"}]}, "ordered per use: use ADD_SERVICE_USAGE"),
-    (
-        "ADD_SERVICE",
-        {"services": [{"code": "KIDS", "distributors": ["VP9"]}]},
-        "distributor 'VP9' is unknown",
-    ),
-    (
-        "ADD_SERVICE",
-        {"services": [{"code": "FLEX_B", "components": ["RELIGION"]}]},
-        "mandatory component GEOLOGICAL",
-    ),
-    (
-        "ADD_SERVICE",
-        {"services": [{"code": "FLEX_B", "components": ["GEOLOGICAL"]}]},
-        "components: choose 2 to 4",
-    ),
-    (
-        "ADD_SERVICE",
-        {"services": [{"code": "FLEX_B", "components": ["SPORT"]}]},
-        "'SPORT' is not a component of bundle",
-    ),
-    (
-        "ADD_SERVICE",
-        {"services": [{"code": "KIDS", "components": ["NEWS"]}]},
-        "which is FLAT: choose components of a",
-    ),
-    ("REMOVESERVICE", {"services": ["KIDS"]}, "has no service 'KIDS'"),
-    ("REMOVESERVICE", {"services": ["ENTERTAIN"]}, "is a component of bundle FLEX_A: act on the bundle"),
-    (
-        "START_SERVICE",
-        {"services": ["NEWS"]},
-        "service NEWS of S0000900001 is EFFECTIVE: this needs DRAFT or NOT_EFFECT",
-    ),
-    (
-        "SWAPSERVICE",
-        {"from": "NEWS", "to": {"code": "INSTALLATION"}},
-        "cannot be swapped: swap termed services only",
-    ),
-    ("AMENDBUNDLEDSERVICE", {"bundle": "NEWS", "add": ["KIDS"]}, "NEWS is FLAT: amend flexible bundles only"),
-    (
-        "AMENDBUNDLEDSERVICE",
-        {"bundle": "FLEX_A", "remove": ["GEOLOGICAL"]},
-        "mandatory component GEOLOGICAL: keep it",
-    ),
-    ("AMENDBUNDLEDSERVICE", {"bundle": "FLEX_A", "remove": ["HISTORY"]}, "has no component 'HISTORY'"),
-    (
-        "AMENDBUNDLEDSERVICE",
-        {"bundle": "FLEX_A", "add": ["ENTERTAIN"]},
-        "already has component ENTERTAIN: leave it out",
-    ),
-    ("ADD_SERVICE_USAGE", {"service": "NEWS"}, "service NEWS is TERMED: use ADD_SERVICE"),
-    ("ENDSERVICEUSAGE", {"service": "NEWS"}, "service NEWS is TERMED: use REMOVESERVICE"),
-    ("ADD_INSTALLED_ITEM", {"items": [BOX | {"type": "REMOTE_CONTROL"}]}, "REMOTE_CONTROL is not traceable"),
-    (
-        "ADD_INSTALLED_ITEM",
-        {"items": [BOX | {"serial_number": "BOX 9"}]},
-        "'BOX 9' has characters that no box has",
-    ),
-    (
-        "ADD_INSTALLED_ITEM",
-        {"items": [BOX | {"serial_number": "BOX-1"}]},
-        "is installed at subscription S0000900001",
-    ),
-    ("REMOVE_INSTALLED_ITEM", {"items": ["BOX-7"]}, "'BOX-7' is not installed at subscription S0000900001"),
-    (
-        "MOVEINSTITEMTOANOTHERSUBSCRIPTION",
-        {"items": [{"serial_number": "BOX-1"}], "to_subscription_number": "S0000000001"},
-        "move items within one customer only",
-    ),
-    ("CHANGESUBSCRIPTIONDISTRIBUTION", {}, "name neither services nor items"),
-    (
-        "AMEND_BILLING_TERMS",
-        {"billing_terms": "DAILY"},
-        "'DAILY' are unknown: use MONTHLY, QUARTERLY or ANNUAL",
-    ),
-    ("CHANGE_SUBSCRIBER_ACCOUNT", {"account_number": "A9"}, "account 'A9' is unknown"),
-]
-
-
-def test_wrong_use_is_refused_saying_what_to_do_and_changes_nothing(crm: Crm) -> None:
-    crm.subscriber("FLEX_A", "NEWS", boxes={"BOX-1": "VP1"})
-    before = (crm.state(), crm.services(), crm.boxes(), crm.classifications())
-
-    for behaviour, details, message in REFUSALS:
-        with pytest.raises(psycopg.errors.RaiseException) as refused:
-            crm.act(behaviour, **details)
-        assert message in str(refused.value), f"{behaviour} {details}"
-
-    assert (crm.state(), crm.services(), crm.boxes(), crm.classifications()) == before
-
-
-def test_an_unknown_subscription_and_a_taken_number_are_refused(crm: Crm) -> None:
-    crm.subscriber("NEWS")
-
-    with pytest.raises(
-        psycopg.errors.RaiseException, match="subscription 'S0000999999' is unknown: look it up"
-    ):
-        crm.act("RESTSUBSCRIPTION", "S0000999999")
-    with pytest.raises(psycopg.errors.RaiseException, match="is not a free subscription number"):
-        crm.subscriber("NEWS")
-
-
-def test_a_film_needs_an_effective_channel(crm: Crm) -> None:
-    crm.subscriber("BOX_INSURANCE")
-
-    with pytest.raises(psycopg.errors.RaiseException, match="has no effective termed service"):
-        crm.act("ADD_SERVICE_USAGE", service="PPV_CONCERT")
-
-
-def test_every_action_names_who_performed_it(crm: Crm) -> None:
-    crm.subscriber("NEWS")
-
-    with pytest.raises(psycopg.errors.RaiseException, match="has no performed_by: name the user or unit"):
-        crm.db.execute("SELECT crm.act('RESTSUBSCRIPTION', %s, '{}', '')", (SUBSCRIBER,))
-
-
 def test_the_reader_cannot_act(crm_db: str, dsn_as: Any) -> None:
     with (
         psycopg.connect(dsn_as(crm_db, "crm_reader"), autocommit=True) as db,
@@ -268,14 +131,27 @@ def test_the_reader_cannot_act(crm_db: str, dsn_as: Any) -> None:
         db.execute("SELECT crm.act('RESTSUBSCRIPTION', 'S0000000309', '{}', 'AGENT')")
 
 
-def test_two_actions_on_one_subscription_wait_for_each_other(crm: Crm, crm_db: str) -> None:
+def test_of_two_actions_at_once_the_second_sees_what_the_first_did(crm: Crm, crm_db: str) -> None:
     crm.subscriber("NEWS")
-    with psycopg.connect(crm_db) as other:
-        other.execute("SELECT crm.act('RESTSUBSCRIPTION', %s, '{}', 'AGENT')", (SUBSCRIBER,))
-        crm.db.execute("SET lock_timeout = '100ms'")
+    with psycopg.connect(crm_db) as first, psycopg.connect(crm_db, autocommit=True) as second:
+        Crm(first).act("RESTSUBSCRIPTION")
+        with ThreadPoolExecutor(max_workers=1) as desk:
+            answer = desk.submit(Crm(second).act, "RESTSUBSCRIPTION")
+            wait_until_blocked(crm, second.info.backend_pid)
+            first.commit()
 
-        with pytest.raises(psycopg.errors.LockNotAvailable):
-            crm.act("DEACTIVATE_SUBSCRIPTION")
+        with pytest.raises(
+            psycopg.errors.RaiseException, match="while subscription S0000900001 is IN_RESTING"
+        ):
+            answer.result()
+
+
+def wait_until_blocked(crm: Crm, backend: int) -> None:
+    for _ in range(200):
+        if crm.one("SELECT cardinality(pg_blocking_pids(%s)) > 0", backend):
+            return
+        time.sleep(0.05)
+    raise AssertionError("the second action did not wait for the first")
 
 
 def test_two_desks_cannot_install_one_box(crm: Crm, crm_db: str) -> None:
