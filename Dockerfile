@@ -20,7 +20,7 @@ RUN pip install --no-cache-dir --no-deps --requirement requirements.txt \
     && python -c "import airflow.providers.celery.executors.celery_executor"
 # A new named volume takes over this folder's owner: without it the log volume would belong to root.
 USER root
-RUN install --directory --owner airflow --group 0 /opt/airflow /opt/airflow/logs
+RUN install --directory --owner airflow --group 0 /opt/airflow /opt/airflow/logs /opt/airflow/archive
 USER airflow
 COPY dags dags
 COPY plugins plugins

@@ -52,7 +52,7 @@ class Stack:
         self.provisioning_dsn = wanted.provisioning_dsn or ""
         self.data_team_dsn = wanted.data_team_dsn or ""
         # Of a given database we know one role only, unless we made the others.
-        self.pages_dsn = self.provisioning_dsn
+        self.pages_dsn = self.archive_dsn = self.provisioning_dsn
         self.expected_rejected = 0
         self.platform = Platform(
             url=wanted.tucano_url or "",
@@ -126,6 +126,7 @@ class Stack:
         self.provisioning_dsn = self.postgres.dsn("provisioning", "provisioner")
         self.data_team_dsn = self.postgres.dsn("provisioning", "data_team")
         self.pages_dsn = self.postgres.dsn("provisioning", "pages")
+        self.archive_dsn = self.postgres.dsn("provisioning", "archivist")
         self.tell(f"the provisioning database is at schema version {migrate.newest_version()}")
 
     def start_airflow(self) -> None:
@@ -136,6 +137,7 @@ class Stack:
                 "crm_db": postgres_connection(self.crm_reader_dsn, read_only=True),
                 "provisioning_db": postgres_connection(self.provisioning_dsn),
                 "tucano": http_connection(platform.url, platform.user, platform.password),
+                "provisioning_archive_db": postgres_connection(self.archive_dsn),
                 "provisioning_pages_db": postgres_connection(self.pages_dsn),
                 "tucano_jwt": key_connection(self.runtime.secret("tucano_jwt_key")),
             }
@@ -203,6 +205,9 @@ class Stack:
             self.data_team_dsn = address
         if "pages" in made:
             self.pages_dsn = psycopg.conninfo.make_conninfo(dsn, user="pages", password=passwords["pages"])
+        if "archivist" in made:
+            address = psycopg.conninfo.make_conninfo(dsn, user="archivist", password=passwords["archivist"])
+            self.archive_dsn = address
         self.tell(f"the provisioning database of PROVISIONING_DSN is migrated to schema version {version}")
 
 

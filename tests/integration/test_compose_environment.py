@@ -36,6 +36,9 @@ API_SERVER_TOO = ("crm_db",)
 # Read by programs that are not ours: the base image's entry point, uvicorn, redis-cli, the postgres image.
 READ_BY_OTHERS = {"DUMB_INIT_SETSID", "FORWARDED_ALLOW_IPS", "REDISCLI_AUTH", "POSTGRES_PASSWORD"}
 
+# What only tests set: where a process is to die (provisioner/failpoint.py).
+NEVER_SET = {"PROVISIONING_FAILPOINT"}
+
 # Path -> who runs what lies there; variables read there must reach these services, and only they need them.
 READERS: dict[str, tuple[str, ...]] = {
     "dags/": ("dag-processor", "worker"),
@@ -131,13 +134,15 @@ def test_nothing_but_the_wiring_looks_up_a_connection() -> None:
     assert looking == []
 
 
-@pytest.mark.parametrize("connection", ["crm_db", "provisioning_db"])
+@pytest.mark.parametrize("connection", ["crm_db", "provisioning_db", "provisioning_archive_db"])
 def test_a_database_connection_logs_in_as_the_role_made_for_it(connection: str) -> None:
     given = json.loads(environment_of("worker")[f"AIRFLOW_CONN_{connection.upper()}"])
-    role = {"crm_db": "crm_reader", "provisioning_db": "provisioner"}[connection]
+    role = {
+        "crm_db": "crm_reader", "provisioning_db": "provisioner", "provisioning_archive_db": "archivist"
+    }[connection]  # fmt: skip
 
     assert (given["conn_type"], given["host"], given["port"]) == ("postgres", "postgres", 5432)
-    assert (given["login"], given["schema"]) == (role, connection.removesuffix("_db"))
+    assert (given["login"], given["schema"]) == (role, connection.split("_")[0])
     assert given["password"] == ENVIRONMENT[PASSWORD_VARIABLES[role]]
     assert given["schema"] in OWNERS
 
@@ -170,7 +175,7 @@ def variables_read_by_service() -> dict[str, set[str]]:
     read: dict[str, set[str]] = {name: set() for name in services()}
     for path, module in sources("dags", "plugins", "deploy", "demo/crm", "demo/simulator"):
         relative = str(path.relative_to(PROJECT))
-        names = variables_read(module)
+        names = variables_read(module) - NEVER_SET
         if relative == "deploy/create_databases.py":
             names |= set(PASSWORD_VARIABLES.values())
         if not names:
