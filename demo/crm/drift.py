@@ -6,7 +6,7 @@ Much is given and little is taken, as on any day: so much less is taken that the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from demo.crm.actions import Candidate, Desk
+from demo.crm.actions import Candidate, Choice, Desk
 from demo.crm.generate import deliberate_cases
 from demo.crm.showcase import BOX, EXAMPLES, NEW_BOX, NEXT_NUMBER, SHOWCASE
 
@@ -90,7 +90,7 @@ def _others(
 
 
 def _spend(
-    choose: Any, candidates: list[Candidate], budget: int
+    choose: Callable[[Candidate, int], Choice], candidates: list[Candidate], budget: int
 ) -> tuple[list[PlannedAction], list[Candidate]]:
     """Choose actions until the budget is spent; return them and the candidates that were not chosen.
 
