@@ -3,7 +3,7 @@
 
 **What**: reads all subscriptions of the CRM in one snapshot, finds the accounts whose known state in Tucano differs,
 plans the commands that mend them, and sends them. Runs at 02:00 (PROVISIONING_TIMEZONE, default UTC); one run at a
-time; a night that was missed is not caught up, the next one mends everything.
+time. Nights that were missed are not caught up: of several the last one runs once, and mends everything.
 
 **Parameters**: `created_from`, `created_to` (exclusive) and `subscription_types` limit the run; `dry_run` plans and
 shows everything and sends nothing; `allow_removals` lets removals beyond the gate go and needs
@@ -28,7 +28,6 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import CronTriggerTimetable, Param, TriggerRule, chain, dag, get_current_context, task
 
 from provisioner import steps, wiring
@@ -66,7 +65,6 @@ PARAMS = {
 
 @dag(
     schedule=CronTriggerTimetable("0 2 * * *", timezone=TIMEZONE),
-    start_date=pendulum.datetime(2026, 1, 1, tz=TIMEZONE),
     catchup=False,
     max_active_runs=1,
     params=PARAMS,
