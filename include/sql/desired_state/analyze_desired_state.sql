@@ -1,3 +1,3 @@
 -- desired_state/analyze_desired_state.sql
--- Tell the planner how large the new landing is: it was empty a moment ago.
-ANALYZE desired_state;
+-- Tell the planner what the new landing is: the batch it knows is an older one.  Returns: nothing.
+SELECT analyze_desired_state();

@@ -76,9 +76,10 @@ def run(connections: Connections, batch_id: int) -> dict[str, int]:
                 copy.write(block)
         # A filter has no yesterday to be compared with, so it is counted again in the same snapshot.
         counted = crm.count_rows(source, filters) if filters.any else None
+        # Before the first join of what is landed: the planner still believes in the last landing.
+        sql.run(db, "desired_state/analyze_desired_state")
         if landing.merged:
             sql.run(db, "desired_state/merge_accounts", batch_id=batch_id)
-        sql.run(db, "desired_state/analyze_desired_state")
         batches.insert_rejected_rows(db, batch_id, landing.rejected)
         (accounts,) = sql.one(db, "desired_state/count_landed", batch_id=batch_id)
         failpoint("extract.landed")

@@ -55,17 +55,30 @@ COMMENT ON COLUMN batch.counted_rows IS 'The same filter counted again in the sa
 -- a run that finds fewer rows than it landed starts again.
 CREATE UNLOGGED TABLE desired_state (
     batch_id             bigint NOT NULL,
-    account              text NOT NULL,
-    subscription_numbers text[] NOT NULL,
+    fingerprint          bigint GENERATED ALWAYS AS
+                         (hash_array_extended(array_prepend(account, options || materials || kept), 1)) STORED,
     understood           boolean NOT NULL,
     active               boolean NOT NULL,
+    account              text NOT NULL,
+    subscription_numbers text[] NOT NULL,
     options              text[] NOT NULL,
     materials            text[] NOT NULL,
     kept                 text[] NOT NULL,
-    withheld_because     text[] NOT NULL,
-    fingerprint          bigint GENERATED ALWAYS AS
-                         (hash_array_extended(array_prepend(account, array_cat(options, materials)), 1)) STORED
+    withheld_because     text[] NOT NULL
 );
+COMMENT ON COLUMN desired_state.fingerprint IS
+    'Of the known state in which nothing is left to do: the account exists, with these options and boxes.';
+-- Detection walks through both indexes of fingerprints side by side and looks at no row whose fingerprint is in both.
+CREATE INDEX desired_state_fingerprint ON desired_state (fingerprint);
+
+-- Without statistics of this very landing the planner takes the rows of a new batch for none. Only a table's owner
+-- may gather them, so this runs with the owner's rights.
+CREATE FUNCTION analyze_desired_state() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    ANALYZE desired_state;
+END $$;
+REVOKE ALL ON FUNCTION analyze_desired_state() FROM PUBLIC;
 
 -- What Tucano is known to have: the running fold of the request log and only that.
 CREATE FUNCTION is_sorted_set(members text[]) RETURNS boolean
@@ -81,16 +94,18 @@ CREATE FUNCTION material_places(materials text[]) RETURNS text[]
     RETURN ARRAY(SELECT split_part(m, ':', 1) || ':' || split_part(m, ':', 2) FROM unnest(materials) AS m);
 
 CREATE TABLE known_state (
+    fingerprint    bigint GENERATED ALWAYS AS
+                   (hash_array_extended(array_prepend(account, options || materials), account_exists::int)) STORED,
     account        text PRIMARY KEY,
     account_exists boolean NOT NULL,
     options        text[] NOT NULL DEFAULT '{}' CHECK (is_sorted_set(options)),
     materials      text[] NOT NULL DEFAULT '{}' CHECK (is_sorted_set(materials)),
     version        bigint NOT NULL DEFAULT 1 CHECK (version > 0),
     updated_at     timestamptz NOT NULL DEFAULT now(),
-    fingerprint    bigint GENERATED ALWAYS AS
-                   (hash_array_extended(array_prepend(account, array_cat(options, materials)), account_exists::int)) STORED,
     CHECK (account_exists OR (options = '{}' AND materials = '{}'))
-) WITH (fillfactor = 80);
+-- Pages changed by a night are vacuumed soon, so that fingerprints are read from their index alone.
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01);
+CREATE INDEX known_state_fingerprint ON known_state (fingerprint);
 -- Who has this box? Asked before a box is added, since it must leave its old account first.
 CREATE INDEX known_state_serial_numbers ON known_state USING gin (serial_numbers(materials));
 
@@ -116,25 +131,39 @@ CREATE TABLE open_plan (
     CHECK ((parked_at IS NULL) = (parked_because IS NULL))
 );
 
--- The accounts of a landed batch whose wish differs from what is known, or that have an open plan. A fingerprint is a
--- filter for the common case (an active account that keeps nothing extra); everything else is decided by its rows.
--- by_fingerprint false compares rows everywhere and must find the same accounts. A SQL function of one SELECT, so that
--- it is inlined and may be planned in parallel.
+-- The accounts of a landed batch whose wish differs from what is known, or that have an open plan.
+-- The fingerprint is a filter: an account whose fingerprint is known is in step, the others are decided by their rows.
+-- It covers the account, so that it is compared alone: that a million accounts hide one that differs has a chance of
+-- one in 10^9 a night. by_fingerprint false decides all by their rows and must find the same accounts.
+-- A SQL function without settings is inlined, so that the planner sees which of the two is asked for.
 CREATE FUNCTION out_of_sync(of_batch bigint, by_fingerprint boolean)
     RETURNS TABLE (account text, subscription_numbers text[])
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT s.account, s.subscription_numbers
+    FROM (
+        SELECT d.account, d.subscription_numbers, d.active, d.options, d.materials, d.kept
+        FROM desired_state d
+        WHERE d.batch_id = of_batch AND d.understood AND by_fingerprint
+          AND d.fingerprint IN (SELECT landed.fingerprint
+                                FROM desired_state landed
+                                LEFT JOIN known_state same ON same.fingerprint = landed.fingerprint
+                                WHERE same.fingerprint IS NULL)
+        UNION ALL
+        SELECT d.account, d.subscription_numbers, d.active, d.options, d.materials, d.kept
+        FROM desired_state d
+        WHERE d.batch_id = of_batch AND d.understood AND NOT by_fingerprint
+    ) AS s
+    LEFT JOIN known_state k ON k.account = s.account
+    WHERE ((s.active AND k.account_exists IS NOT TRUE)
+           OR s.options <> coalesce(k.options, '{}')
+           OR NOT s.materials <@ coalesce(k.materials, '{}')
+           OR (k.materials <> '{}' AND NOT material_places(k.materials)
+                   <@ (material_places(s.materials) || material_places(s.kept))))
+      AND NOT EXISTS (SELECT FROM open_plan p WHERE p.account = s.account)
+    UNION ALL
     SELECT d.account, d.subscription_numbers
-    FROM desired_state d LEFT JOIN known_state k ON k.account = d.account
+    FROM open_plan p JOIN desired_state d ON d.account = p.account
     WHERE d.batch_id = of_batch AND d.understood
-      AND (CASE
-           WHEN by_fingerprint AND d.active AND d.kept = '{}' THEN d.fingerprint IS DISTINCT FROM k.fingerprint
-           ELSE (d.active AND k.account_exists IS NOT TRUE)
-                OR d.options <> coalesce(k.options, '{}')
-                OR NOT d.materials <@ coalesce(k.materials, '{}')
-                OR (k.materials <> '{}' AND NOT material_places(k.materials)
-                        <@ (material_places(d.materials) || material_places(d.kept)))
-           END
-           OR d.account IN (SELECT p.account FROM open_plan p))
 $$;
 
 CREATE SEQUENCE request_sequence;
@@ -341,7 +370,7 @@ GRANT SELECT, INSERT, TRUNCATE, DELETE ON desired_state TO provisioner;
 GRANT SELECT, INSERT ON request_log TO provisioner;
 GRANT SELECT ON stray_request, request_history, batch_overview TO provisioner, pages;
 GRANT USAGE ON SEQUENCE claim_token, plan_number, request_sequence, log_sequence TO provisioner;
-GRANT EXECUTE ON FUNCTION make_partitions(integer) TO provisioner;
+GRANT EXECUTE ON FUNCTION make_partitions(integer), analyze_desired_state() TO provisioner;
 GRANT SELECT ON schema_version TO provisioner, pages;
 GRANT SELECT ON known_state, open_plan, open_request, batch TO archivist;
 GRANT SELECT ON provider_version, batch, batch_item, known_state, open_plan, open_request, request_log, rejected_row,
