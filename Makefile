@@ -5,10 +5,10 @@ RUN := .venv/bin/python -m
 export PYTHONPATH := plugins
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check bench lock
+.PHONY: help demo up down test check bench lock openapi
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/made_from ## Show the whole story on this machine in two minutes, and stop everything again
 	@$(RUN) demo.launcher demo
@@ -34,6 +34,9 @@ bench: .venv/made_from ## Print the ratios that hold this project fast, as `BENC
 lock: .venv/made_from ## Compile requirements*.in to requirements*.txt
 	.venv/bin/uv pip compile --quiet requirements.in -o requirements.txt --python-version 3.11
 	.venv/bin/uv pip compile --quiet requirements-dev.in -o requirements-dev.txt --python-version 3.11
+
+openapi: .venv/made_from ## Write include/authenticate-api.yaml from the app
+	@home=$$(mktemp -d); AIRFLOW_HOME=$$home $(RUN) provisioner.web.openapi; status=$$?; rm -rf $$home; exit $$status
 
 .venv/made_from: requirements.txt requirements-dev.txt
 	@$(PYTHON) demo/launcher/make_venv.py
