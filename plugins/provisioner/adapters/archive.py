@@ -9,6 +9,7 @@ from typing import Any
 from psycopg import sql as compose
 
 from provisioner.adapters import sql
+from provisioner.core.model import AccountId
 from provisioner.core.retention import Content, Fold, HotMonth, Month, OutOfSync, Partition
 
 
@@ -208,6 +209,36 @@ def kept(db: sql.Connection, month: Month) -> KeptMonth | None:
         file_rows=file_rows,
         file_checksum=None if file_checksum is None else int(file_checksum),
     )
+
+
+def kept_months(db: sql.Connection) -> list[Month]:
+    """Return every month that ever left the hot log, oldest first."""
+    return [Month(first_day=month) for (month,) in sql.rows(db, "archive/list_kept_months")]
+
+
+def accounts_of(db: sql.Connection, subscription_number: str) -> list[AccountId]:
+    """Return the accounts that requests of the subscription were for, and the one called like it."""
+    return [
+        account
+        for (account,) in sql.rows(db, "archive/find_accounts", subscription_number=subscription_number)
+    ]
+
+
+def count_open(db: sql.Connection, accounts: list[AccountId]) -> int:
+    """Return how many requests of *accounts* have no outcome yet."""
+    (requests,) = sql.one(db, "archive/count_open", accounts=accounts)
+    return int(requests)
+
+
+def blank(
+    db: sql.Connection, month: Month, accounts: list[AccountId], *, tier: str, pretend: bool = False
+) -> int:
+    """Take personal data of *accounts* out of a month, 'hot' or 'cold'; return how many rows had some.
+
+    *pretend* only counts.
+    """
+    with db.transaction(force_rollback=pretend):
+        return sql.run(db, f"archive/blank_{tier}_month", accounts=accounts, **_bounds(month)).rowcount
 
 
 def _bounds(month: Month) -> dict[str, Any]:

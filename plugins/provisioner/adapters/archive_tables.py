@@ -73,6 +73,12 @@ def lock_for_move(db: sql.Connection, month: Month) -> None:
     _run(db, "LOCK TABLE ONLY {hot}", hot=compose.Identifier(HOT))
 
 
+def lock_for_replacement(db: sql.Connection, month: Month) -> None:
+    """Take every lock of a replacement: readers of the archive wait for us, the hot log goes on."""
+    _run(db, "LOCK TABLE ONLY {table}", table=compose.Identifier(cold_table(month)))
+    _run(db, "LOCK TABLE ONLY {cold}", cold=compose.Identifier(COLD))
+
+
 def detach(db: sql.Connection, parent: str, table: str) -> None:
     """Take a month out of its tier. Never CONCURRENTLY: cancelled half-way, the month is in no tier."""
     _run(
@@ -143,3 +149,13 @@ def _bounds(month: Month) -> dict[str, compose.Composable]:
 
 def _run(db: sql.Connection, text: Any, **names: compose.Composable) -> None:
     db.execute(compose.SQL(text).format(**names))
+
+
+def fill_from_landing(db: sql.Connection, table: str) -> None:
+    """Put the landed rows into a new table."""
+    db.execute(compose.SQL(sql.statement("archive/insert_landing")).format(compose.Identifier(table)))
+
+
+def vacuum(db: sql.Connection, table: str) -> None:
+    """Overwrite what was updated or deleted, so that no old version of a row stays in the table's file."""
+    _run(db, "VACUUM (FREEZE) {table}", table=compose.Identifier(table))

@@ -7,16 +7,28 @@ from provisioner.steps import (
     close_batch as close_batch,
 )
 from provisioner.steps import (
+    delete_month as delete_month,
+)
+from provisioner.steps import (
     detect as detect,
 )
 from provisioner.steps import (
     dispatch as dispatch,
 )
 from provisioner.steps import (
+    export_month as export_month,
+)
+from provisioner.steps import (
     extract as extract,
 )
 from provisioner.steps import (
+    forget_person as forget_person,
+)
+from provisioner.steps import (
     guard as guard,
+)
+from provisioner.steps import (
+    import_month as import_month,
 )
 from provisioner.steps import (
     load_provider as load_provider,
