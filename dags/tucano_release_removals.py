@@ -69,7 +69,7 @@ def tucano_release_removals() -> None:
         with wiring.failing_clearly():
             steps.release_removals.refuse(wiring.connections(), held, decided_by=wiring.answered_by(answer))
 
-    @task
+    @task(execution_timeout=timedelta(minutes=15))
     def chunks_of(released: dict[str, Any]) -> list[dict[str, Any]]:
         with wiring.step(released["batch_id"], "chunks_of") as connections:
             return [
