@@ -1,0 +1,2 @@
+-- How many accounts were made to differ.
+SELECT count(*) FROM different;
