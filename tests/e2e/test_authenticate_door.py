@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import jsonschema
 import jwt
 import psycopg
 import pytest
 import schemathesis
+import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -38,6 +40,10 @@ ASKED = {"subscription_identifier": {"number": NUMBER}}
 OPERATION = schemathesis.openapi.from_path(PROJECT / "include" / "authenticate-api.yaml")[
     "/provisioning/authenticate"
 ]["POST"]
+CONTRACT = yaml.safe_load((PROJECT / "include" / "authenticate-api.yaml").read_text(encoding="utf-8"))
+QUESTION = jsonschema.Draft202012Validator(
+    {"$ref": "#/components/schemas/Question", "components": CONTRACT["components"]}
+)
 GENERATED = settings(
     max_examples=60,
     deadline=None,
@@ -304,4 +310,5 @@ def test_every_question_that_keeps_the_schema_is_answered(door: Door, case: Case
 @given(case=OPERATION.as_strategy(generation_mode=GenerationMode.NEGATIVE))
 @GENERATED
 def test_every_question_that_breaks_the_schema_is_refused(door: Door, case: Case) -> None:
-    assert call(door, case).status_code in (422, 405, 401, 403, 404)
+    # What is generated to be wrong is sometimes right by chance: another library says which it is.
+    assert (call(door, case).status_code == 422) is not QUESTION.is_valid(case.body)

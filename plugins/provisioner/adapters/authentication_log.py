@@ -24,16 +24,18 @@ def take_turn(db: sql.Connection, mark: bytes) -> list[float]:
 
     The turn ends with the transaction. Without it, guesses sent at the same time would all be the first.
     """
-    sql.run(db, "authentication/lock_identifier", mark=mark)
-    found = sql.rows(
-        db,
-        "authentication/list_failures",
-        mark=mark,
-        outcome=Refusal.UNKNOWN_IDENTIFIER.value,
-        seconds=FAILURES_SECONDS,
-        limit=FAILURES_ALLOWED,
-    )
-    return [float(age) for (age,) in found]
+    # One journey for both; the second statement still sees what was committed while the first one waited.
+    with db.pipeline():
+        sql.run(db, "authentication/lock_identifier", mark=mark)
+        found = sql.run(
+            db,
+            "authentication/list_failures",
+            mark=mark,
+            outcome=Refusal.UNKNOWN_IDENTIFIER.value,
+            seconds=FAILURES_SECONDS,
+            limit=FAILURES_ALLOWED,
+        )
+    return [float(age) for (age,) in found.fetchall()]
 
 
 def record(

@@ -25,7 +25,8 @@ class Pools:
     def __init__(self, *, provisioning_dsn: str, crm_dsn: str) -> None:
         limits = f"-c statement_timeout={WAIT_SECONDS}s -c lock_timeout={WAIT_SECONDS}s"
         self._provisioning = _pool("pages", provisioning_dsn, limits)
-        self._crm = _pool("crm", crm_dsn, f"{limits} -c default_transaction_read_only=on")
+        # One statement, one journey: what is read here needs no snapshot over several.
+        self._crm = _pool("crm", crm_dsn, f"{limits} -c default_transaction_read_only=on", autocommit=True)
 
     @contextmanager
     def provisioning(self) -> Iterator[sql.Connection]:
@@ -35,7 +36,7 @@ class Pools:
 
     @contextmanager
     def crm(self) -> Iterator[sql.Connection]:
-        """Lend a connection to the CRM for one transaction that cannot write."""
+        """Lend a connection to the CRM that cannot write; each statement sees the CRM of its own moment."""
         with _lent(self._crm, "crm_db") as db:
             yield db
 
@@ -45,11 +46,15 @@ class Pools:
         self._crm.close()
 
 
-def _pool(name: str, dsn: str, options: str) -> ConnectionPool[sql.Connection]:
+def _pool(name: str, dsn: str, options: str, *, autocommit: bool = False) -> ConnectionPool[sql.Connection]:
     given = conninfo_to_dict(dsn).get("options") or ""
     return ConnectionPool(
         dsn,
-        kwargs={"connect_timeout": CONNECT_SECONDS, "options": f"{given} {options}".strip()},
+        kwargs={
+            "connect_timeout": CONNECT_SECONDS,
+            "options": f"{given} {options}".strip(),
+            "autocommit": autocommit,
+        },
         min_size=0,
         max_size=SIZE,
         timeout=WAIT_SECONDS,

@@ -10,7 +10,7 @@ from fastapi import Request
 from provisioner.web.answers import Problematic
 
 
-def same_origin(request: Request) -> None:
+async def same_origin(request: Request) -> None:
     """Refuse (403) a request that a page of another origin makes; programs send no Origin and pass.
 
     Ours are the address the request was sent to, and Airflow's `[api] base_url` (what browsers see of a proxy).
