@@ -27,7 +27,6 @@ import os
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import CronTriggerTimetable, Param, TriggerRule, dag, get_current_context, task
 
 from provisioner import steps, wiring
@@ -48,7 +47,6 @@ PARAMS = {
 
 @dag(
     schedule=CronTriggerTimetable("0 4 1 * *", timezone=TIMEZONE),
-    start_date=pendulum.datetime(2026, 1, 1, tz=TIMEZONE),
     catchup=False,
     max_active_runs=1,
     params=PARAMS,
