@@ -13,6 +13,6 @@ printf '%s\n%s\n' "$AIRFLOW_ADMIN_PASSWORD" "$AIRFLOW_ADMIN_PASSWORD" |
     --email "$AIRFLOW_ADMIN_EMAIL" --firstname Tucano --lastname Administrator
 
 # The role for portals; its one right is ours and unknown to Airflow's commands.
-python "$(dirname "$0")/portal_role.py"
+python "${BASH_SOURCE%/*}/portal_role.py"
 
 python -m provisioner.migrate

@@ -59,10 +59,19 @@ def test_the_first_start_leaves_both_schemas_and_an_administrator(
             "SELECT username, password, name FROM ab_user"
             " JOIN ab_user_role ON user_id = ab_user.id JOIN ab_role ON role_id = ab_role.id"
         ).fetchall()
+        rights_of_portals = db.execute(
+            "SELECT action.name, resource.name FROM ab_role AS role"
+            " JOIN ab_permission_view_role AS given ON given.role_id = role.id"
+            " JOIN ab_permission_view AS permission ON permission.id = given.permission_view_id"
+            " JOIN ab_permission AS action ON action.id = permission.permission_id"
+            " JOIN ab_view_menu AS resource ON resource.id = permission.view_menu_id"
+            " WHERE role.name = 'Portal'"
+        ).fetchall()
     said = "".join(ended.stdout + ended.stderr for ended in run.values())
 
     ((user, verifier, role),) = users
     assert (user, role) == ("admin", "Admin")
+    assert rights_of_portals == [("can_create", "Subscriber Authentication")]
     assert check_password_hash(verifier, EXAMPLE["AIRFLOW_ADMIN_PASSWORD"])
     assert migrate.version(server.admin_dsn("provisioning")) == migrate.newest_version()
     assert [
