@@ -33,9 +33,9 @@ def with_landing(db: sql.Connection, month: Month) -> tuple[archive.Proof, archi
 
     archivist.with_patience(db, exchange)
     failpoint("replace.after_exchange")
-    after = archivist.proof_of(db, when=f"with {month} replaced,")
+    after = archivist.proof_of(db, when=f"after {month} was replaced,")
     if before != after:
         raise NotProven(
-            f"with {month} replaced the log adds up to {after}, before to {before}: it is rolled back"
+            f"replacing {month}, the log adds up to {after}, before to {before}: it is rolled back"
         )
     return before, after
