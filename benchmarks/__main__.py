@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import cache, partial
 
-from benchmarks import authenticate, bars, detection, extraction, ground, sending
+from benchmarks import archive, authenticate, bars, detection, extraction, ground, sending
+from benchmarks.archive import OldMonth
 from benchmarks.bars import NAMES, Ratio
 from benchmarks.population import Population
 from benchmarks.sending import Subscribers
@@ -69,6 +70,11 @@ def _measures(
         return Subscribers(postgres(), options.requests, tell)
 
     @cache
+    def old_month() -> OldMonth:
+        # As many requests as the base has accounts: the figures of a month of a large operator.
+        return OldMonth(postgres(), options.accounts, tell)
+
+    @cache
     def portal() -> authenticate.Question:
         return started.enter_context(authenticate.running(tell))
 
@@ -78,6 +84,7 @@ def _measures(
         detection.changed_per_row_join,
     )
     of_subscribers = (sending.durable_per_unlogged, sending.sender_per_wrk)
+    of_old_month = (archive.archive_per_batched, archive.archive_writer_p99, archive.archive_writer_max_ms)
     of_portal = (authenticate.authenticate_p95_ms, authenticate.authenticate_p95_reset_ms)
     repetitions = options.repetitions
 
@@ -87,6 +94,7 @@ def _measures(
     return {
         **{one.__name__: partial(measure, one, population) for one in of_population},
         **{one.__name__: partial(measure, one, subscribers) for one in of_subscribers},
+        **{one.__name__: partial(measure, one, old_month) for one in of_old_month},
         **{one.__name__: partial(measure, one, portal) for one in of_portal},
     }
 

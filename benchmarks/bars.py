@@ -35,6 +35,19 @@ BARS = (
         says="durable sender / its client without a log",
     ),
     Bar(name="sender_per_wrk", limit=0.7, at_most=False, says="durable sender / wrk, answers after 20 ms"),
+    Bar(
+        name="archive_per_batched",
+        limit=3,
+        at_most=False,
+        says="requests/s moved with proof / moved in batches without",
+    ),
+    Bar(name="archive_writer_p99", limit=3, at_most=True, says="a writer's p99 during a move / alone"),
+    Bar(
+        name="archive_writer_max_ms",
+        limit=300,
+        at_most=True,
+        says="a writer's longest wait, in milliseconds",
+    ),
     Bar(name="authenticate_p95_ms", limit=50, at_most=True, says="a portal's answer, p95 in milliseconds"),
     Bar(
         name="authenticate_p95_reset_ms",

@@ -149,7 +149,7 @@ def test_by_hand_with_a_time_the_month_moves_and_all_of_it_is_proved(airflow: Ru
     ran = airflow.run("tucano_archive_requests", before="2026-02-01T00:00:00Z")
 
     assert (ran["state"], ran["tasks"]["move_month"]) == ("success", ["success"])
-    assert ran["results"]["prove"]["accounts"] > 0
+    assert ran["results"]["prove"]["things"] > 0
     assert airflow.log.rows(
         "SELECT month::text, tier, verified_at IS NOT NULL, run_id LIKE '%manual%' FROM archive_manifest"
     ) == [("2026-01-01", "cold", True, True)]

@@ -1,21 +1,26 @@
 -- archive/digest_fold.sql
 -- What Tucano is known to have, folded from all closed requests, hot and cold, as numbers free of order.
--- Returns: accounts that exist, their digest, options and materials, their digest.
--- archive/digest_known_state.sql gives the same numbers of known_state; where they differ list_fold_differences.sql
--- finds the accounts. A thing is a 64-bit hash; its last word is one bigint: the log's number, 15 bits of the value, and
--- whether it is there, so that the largest is the last. Text keys take three times as long.
+-- Returns: accounts that exist, their digest, options and materials that are there, their digest.
+-- archive/digest_known_state.sql gives the same of known_state; where they differ, list_fold_differences.sql finds the
+-- accounts. A thing is a 64-bit hash; its last word is one bigint: the log's number, 23 bits of the value, and whether
+-- it is there, so that the largest is the last. Text keys take three times as long.
 WITH reset AS (
-    SELECT hashtextextended(account, 0) AS account, max(log_number) AS log_number FROM logged_reset GROUP BY 1
+    SELECT account, max(log_number) AS log_number FROM logged_reset GROUP BY account
+), existing AS (
+    SELECT hashtextextended(r.account, 0) AS account
+    FROM logged_request r LEFT JOIN reset s ON s.account = r.account
+    WHERE r.state = 'COMPLETED' AND r.log_number >= coalesce(s.log_number, 0)
+      AND (r.command NOT IN ('IMPORT', 'CHECKPOINT') OR (r.parameters ->> 'account_exists')::boolean)
+    GROUP BY 1
 ), last AS (
-    SELECT hashtextextended(account, 0) AS account, hashtextextended(thing, hashtextextended(account, 0)) AS thing,
-           max((log_number << 16) | CASE WHEN value IS NULL THEN 0 ELSE ((hashtext(value) & 32767) << 1) | 1 END) AS word
-    FROM logged_effect
-    GROUP BY 1, 2
-), by_account AS (
-    SELECT l.account, count(*) FILTER (WHERE l.word & 1 = 1) AS things,
-           sum(hashint8extended(l.word & 65535, l.thing)) FILTER (WHERE l.word & 1 = 1) AS digest
-    FROM last l LEFT JOIN reset s USING (account)
-    WHERE l.word >> 16 >= coalesce(s.log_number, 0)
-    GROUP BY l.account
+    SELECT hashtextextended(e.thing, hashtextextended(e.account, 0)) AS thing,
+           max((e.log_number << 24) | CASE WHEN e.value IS NULL THEN 0
+                                           ELSE ((hashtext(e.value) & 8388607) << 1) | 1 END) AS word
+    FROM logged_effect e LEFT JOIN reset s ON s.account = e.account
+    WHERE e.log_number >= coalesce(s.log_number, 0) AND e.command <> 'CREATE_ACCOUNT' AND e.thing <> 'A'
+    GROUP BY 1
 )
-SELECT count(*), coalesce(sum(account), 0), coalesce(sum(things), 0)::bigint, coalesce(sum(digest), 0) FROM by_account;
+SELECT a.accounts, a.digest, t.things, t.digest
+FROM (SELECT count(*) AS accounts, coalesce(sum(account), 0) AS digest FROM existing) a,
+     (SELECT count(*) AS things, coalesce(sum(hashint8extended(word & 16777215, thing)), 0) AS digest
+      FROM last WHERE word & 1 = 1) t;

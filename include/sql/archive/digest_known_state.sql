@@ -1,13 +1,13 @@
 -- archive/digest_known_state.sql
 -- known_state in the numbers of archive/digest_fold.sql.
--- Returns: accounts that exist, their digest, options and materials, their digest.
+-- Returns: accounts that exist, their digest, options and materials that are there, their digest.
 WITH existing AS (
     SELECT hashtextextended(account, 0) AS account, options, materials FROM known_state WHERE account_exists
 ), thing AS (
-    SELECT hashint8extended(((hashtext('') & 32767) << 1 | 1)::bigint, hashtextextended('O:' || one, account)) AS digest
+    SELECT hashint8extended(((hashtext('') & 8388607) << 1 | 1)::bigint, hashtextextended('O:' || one, account)) AS digest
     FROM existing CROSS JOIN LATERAL unnest(options) AS one
     UNION ALL
-    SELECT hashint8extended(((hashtext(split_part(one, ':', 3)) & 32767) << 1 | 1)::bigint,
+    SELECT hashint8extended(((hashtext(split_part(one, ':', 3)) & 8388607) << 1 | 1)::bigint,
                             hashtextextended('M:' || split_part(one, ':', 1) || ':' || split_part(one, ':', 2), account))
     FROM existing CROSS JOIN LATERAL unnest(materials) AS one
 )

@@ -19,7 +19,7 @@ WITH touched AS (
 ), held AS (
     SELECT e.account, e.thing, (array_agg(e.value ORDER BY e.log_number DESC))[1] AS value, min(e.acknowledged_at) AS since
     FROM effect e LEFT JOIN gone g USING (account, thing)
-    WHERE e.value IS NOT NULL AND e.log_number > coalesce(g.log_number, 0)
+    WHERE e.value IS NOT NULL AND e.thing <> 'A' AND e.log_number > coalesce(g.log_number, 0)
     GROUP BY e.account, e.thing
 ), element AS (
     SELECT account, thing || CASE WHEN thing LIKE 'M:%%' THEN ':' || value ELSE '' END AS element, since FROM held

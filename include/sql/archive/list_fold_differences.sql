@@ -11,7 +11,8 @@ WITH reset AS (
 ), folded AS (
     SELECT DISTINCT account, 'A' AS thing FROM last
     UNION ALL
-    SELECT account, CASE WHEN thing LIKE 'M:%%' THEN thing || ':' || value ELSE thing END FROM last WHERE value IS NOT NULL
+    SELECT account, CASE WHEN thing LIKE 'M:%%' THEN thing || ':' || value ELSE thing END FROM last
+    WHERE value IS NOT NULL AND thing <> 'A'
 ), known AS (
     SELECT account, 'A' AS thing FROM known_state WHERE account_exists
     UNION ALL SELECT account, 'O:' || one FROM known_state CROSS JOIN LATERAL unnest(options) AS one

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -112,7 +112,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fold:
-    """What Tucano is known to have, as numbers free of order; the same from the log and from known_state."""
+    """What Tucano is known to have, as numbers free of order; things are options and boxes."""
 
     accounts: int
     accounts_digest: int
@@ -138,16 +138,15 @@ class Partition:
     touched: int
 
 
-def refuse_another_fold(folded: Fold, known: Fold, differences: Iterable[object], *, when: str) -> None:
+def refuse_another_fold(folded: Fold, known: Fold, differences: Sequence[str], *, when: str) -> None:
     """Raise NotProven unless the closed requests add up to known state; *differences* are shown."""
-    if folded == known:
-        return
-    shown = "; ".join(str(one) for one in differences) or "none by rows: see docs/archive.md"
-    raise NotProven(
-        f"{when} the closed requests add up to {folded.accounts} accounts with {folded.things} options and boxes, "
-        f"known_state has {known.accounts} with {known.things}. Different: {shown}. "
-        "Nothing is moved until both agree: docs/archive.md says how"
-    )
+    if folded != known:
+        shown = "; ".join(differences) or "none by rows: only the digests differ"
+        raise NotProven(
+            f"{when} the closed requests add up to {folded.accounts} accounts with {folded.things} options and boxes, "
+            f"known_state has {known.accounts} with {known.things}. Different: {shown}. "
+            "Nothing is moved until they do: docs/archive.md says how"
+        )
 
 
 def refuse_other_partitions(before: Iterable[Partition], after: Iterable[Partition], *, moved: int) -> None:

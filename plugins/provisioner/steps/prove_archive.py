@@ -7,8 +7,10 @@ from provisioner.steps import archivist
 
 
 def run(connection: ArchiveConnection) -> dict[str, int]:
-    """Return how many accounts, options and boxes the closed requests add up to. Raises NotProven unless known_state
-    has the same."""
+    """Return how many accounts, options and boxes the closed requests add up to, and accounts out of sync.
+
+    Raises NotProven unless known_state has the same.
+    """
     with archivist.alone(connection) as db, archivist.snapshot(db):
         proof = archivist.proof_of(db, when="after the moves,")
     return {

@@ -8,6 +8,13 @@ ALTER TABLE request_archive ADD PRIMARY KEY (log_number, closed_at);
 CREATE INDEX request_archive_subscription ON request_archive (subscription_number, log_number);
 CREATE INDEX request_archive_account ON request_archive (account, log_number);
 CREATE INDEX request_archive_batch ON request_archive (batch_id, state);
+-- The few rows at which an account's story begins anew; the view logged_reset has the same condition.
+CREATE INDEX request_archive_reset ON request_archive (account, log_number)
+    WHERE (state = 'REJECTED' AND error_code = 'UNKNOWN_ACCOUNT' AND command <> 'CREATE_ACCOUNT')
+       OR command IN ('IMPORT', 'CHECKPOINT');
+CREATE INDEX request_log_reset ON request_log (account, log_number)
+    WHERE (state = 'REJECTED' AND error_code = 'UNKNOWN_ACCOUNT' AND command <> 'CREATE_ACCOUNT')
+       OR command IN ('IMPORT', 'CHECKPOINT');
 ALTER TABLE request_archive OWNER TO archivist;
 
 -- What was done to each month, in order, never rewritten: the owner keeps the table, archivist may add a row and
@@ -70,31 +77,38 @@ WHERE (state = 'REJECTED' AND error_code = 'UNKNOWN_ACCOUNT' AND command <> 'CRE
    OR command IN ('IMPORT', 'CHECKPOINT');
 
 -- What each acknowledgement did to what Tucano is known to have; core/plan.apply is its twin, held to it by a test.
--- thing: 'O:distributor:option', 'M:distributor:serial number', or 'A'. value: NULL where the thing is gone, a
--- material's type, else ''. 'A' has none: every effect says that the account exists.
+-- thing: 'O:distributor:option', 'M:distributor:serial number', or 'A', the account, which each of the others implies.
+-- value: NULL where the thing is gone, a material's type, else ''.
 -- The list of options is read from its text, since no code may hold a comma, quote, blank or bracket
--- (tucano-api.yaml): a call of a JSON function for each row takes twice as long.
+-- (tucano-api.yaml): a call of a JSON function for each row takes twice as long, and hinders a parallel scan.
 CREATE VIEW logged_effect AS
-SELECT account, log_number, closed_at,
-       CASE WHEN command = 'CHECKPOINT' THEN coalesce((parameters -> 'since' ->> element)::timestamptz, closed_at)
-            ELSE closed_at END AS acknowledged_at,
-       CASE WHEN command IN ('ACTIVATE_OPTIONS', 'SUSPEND_OPTIONS') THEN 'O:' || distributor || ':' || element
-            WHEN command IN ('ADD_MATERIAL', 'REMOVE_MATERIAL') THEN 'M:' || distributor || ':' || element
-            WHEN element LIKE 'M:%' THEN substring(element FROM '^M:[^:]*:[^:]*')
-            ELSE element END AS thing,
-       CASE WHEN command IN ('CREATE_ACCOUNT', 'SUSPEND_OPTIONS', 'REMOVE_MATERIAL') OR element = 'A' THEN NULL
-            WHEN command = 'ADD_MATERIAL' THEN parameters ->> 'material_type'
-            WHEN element LIKE 'M:%' THEN split_part(element, ':', 4)
-            ELSE '' END AS value
-FROM (SELECT account, log_number, closed_at, command, distributor, parameters,
-             unnest(CASE
-                 WHEN command IN ('ACTIVATE_OPTIONS', 'SUSPEND_OPTIONS')
-                 THEN string_to_array(translate(parameters ->> 'options', '[]" ', ''), ',')
-                 WHEN command IN ('ADD_MATERIAL', 'REMOVE_MATERIAL') THEN ARRAY[parameters ->> 'serial_number']
-                 WHEN command = 'CREATE_ACCOUNT' THEN ARRAY['A']
-                 ELSE CASE WHEN (parameters ->> 'account_exists')::boolean THEN ARRAY['A'] ELSE ARRAY[]::text[] END
-                      || ARRAY(SELECT 'O:' || o FROM jsonb_array_elements_text(parameters -> 'options') AS o)
-                      || ARRAY(SELECT 'M:' || m FROM jsonb_array_elements_text(parameters -> 'materials') AS m)
+SELECT account, log_number, closed_at, command,
+       CASE WHEN since IS NULL THEN closed_at ELSE coalesce((since ->> element)::timestamptz, closed_at) END
+           AS acknowledged_at,
+       CASE kind WHEN 'O' THEN 'O:' || distributor || ':' || element
+                 WHEN 'M' THEN 'M:' || distributor || ':' || element
+                 ELSE CASE WHEN element LIKE 'M:%' THEN substring(element FROM '^M:[^:]*:[^:]*') ELSE element END
+       END AS thing,
+       CASE WHEN gone THEN NULL
+            WHEN kind IS NULL AND element LIKE 'M:%' THEN split_part(element, ':', 4)
+            ELSE coalesce(material_type, '') END AS value
+FROM (SELECT account, log_number, closed_at, command, distributor,
+             CASE command WHEN 'ACTIVATE_OPTIONS' THEN 'O' WHEN 'SUSPEND_OPTIONS' THEN 'O'
+                          WHEN 'ADD_MATERIAL' THEN 'M' WHEN 'REMOVE_MATERIAL' THEN 'M' END AS kind,
+             command IN ('SUSPEND_OPTIONS', 'REMOVE_MATERIAL') AS gone,
+             CASE WHEN command = 'ADD_MATERIAL' THEN parameters ->> 'material_type' END AS material_type,
+             CASE WHEN command = 'CHECKPOINT' THEN parameters -> 'since' END AS since,
+             unnest(CASE command
+                 WHEN 'ACTIVATE_OPTIONS' THEN string_to_array(translate(parameters ->> 'options', '[]" ', ''), ',')
+                 WHEN 'SUSPEND_OPTIONS' THEN string_to_array(translate(parameters ->> 'options', '[]" ', ''), ',')
+                 WHEN 'CREATE_ACCOUNT' THEN ARRAY['A']
+                 WHEN 'ADD_MATERIAL' THEN ARRAY[parameters ->> 'serial_number']
+                 WHEN 'REMOVE_MATERIAL' THEN ARRAY[parameters ->> 'serial_number']
+                 ELSE CASE WHEN (parameters ->> 'account_exists')::boolean THEN ARRAY['A'] ELSE '{}'::text[] END
+                      || string_to_array(regexp_replace(translate(parameters ->> 'options', '[]" ', ''),
+                                                        '[^,]+', 'O:\&', 'g'), ',')
+                      || string_to_array(regexp_replace(translate(parameters ->> 'materials', '[]" ', ''),
+                                                        '[^,]+', 'M:\&', 'g'), ',')
              END) AS element
       FROM logged_request
       WHERE state = 'COMPLETED') AS told;
@@ -248,7 +262,7 @@ BEGIN
     (SELECT split_part(e.thing, ':', 2), CASE left(e.thing, 1) WHEN 'O' THEN 'OPTION' ELSE 'MATERIAL' END,
             split_part(e.thing, ':', 3), min(e.acknowledged_at)
      FROM effect e LEFT JOIN gone g USING (thing)
-     WHERE e.value IS NOT NULL AND e.log_number > coalesce(g.log_number, 0)
+     WHERE e.value IS NOT NULL AND e.thing <> 'A' AND e.log_number > coalesce(g.log_number, 0)
      GROUP BY e.thing ORDER BY 2 DESC, 1, 3);
 END $$;
 ALTER FUNCTION state_at(text, timestamptz) OWNER TO archivist;
