@@ -69,6 +69,8 @@ class Pace:
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:
     """Sleep, but wake at once when sending stops."""
+    if seconds <= 0:
+        return  # between two requests of an account, as a rule: a task and a timer would cost more than its answer
     try:
         await asyncio.wait_for(stop.wait(), seconds)
     except TimeoutError:

@@ -21,6 +21,8 @@ class Recorder:
 
     def __init__(self, db: sql.Connection, batch_id: int) -> None:
         self._db = db
+        with db.transaction():
+            sql.run(db, "request_log/look_up_by_key")
         self._batch_id = batch_id
         self._waiting: list[tuple[Report, asyncio.Future[bool]]] = []
         self._wake = asyncio.Event()
