@@ -162,7 +162,9 @@ def test_the_demo_tells_its_story_and_ends_with_its_result(checkout: Checkout) -
     demo = checkout.make("demo", seconds=DEMO_SECONDS, DEMO_SUBSCRIPTIONS="2000")
 
     assert demo.returncode == 0, demo.stdout
-    name, *pairs = demo.stdout.strip().splitlines()[-1].split()
+    # A make within `make test` closes with a word of its own about the directory it leaves.
+    said = [line for line in demo.stdout.strip().splitlines() if not line.startswith("make")]
+    name, *pairs = said[-1].split()
     result = {key: int(value) for key, _, value in (pair.partition("=") for pair in pairs)}
     assert name == "RESULT"
     assert list(result) == [
