@@ -82,8 +82,9 @@ def rejected(subscription_number: str | None, account: str | None, error: RowErr
 
 def parse_state(state: str | None) -> SubscriptionState:
     """Return the subscription's state, or raise RowError for one the contract does not have."""
+    given = _required("state", state)
     try:
-        return SubscriptionState(_required("state", state))
+        return SubscriptionState(given)
     except ValueError:
         raise RowError(f"has the state {state!r}, which docs/crm-contract.md does not have") from None
 
@@ -140,9 +141,10 @@ def _required(column: str, value: str | None) -> str:
 
 def _members(column: str, packed: str | None) -> list[dict[str, Any]]:
     # A null is not an empty list: taken for one, it would take everything away.
+    given = _required(column, packed)
     try:
-        members = json.loads(_required(column, packed))
-    except ValueError:
+        members = json.loads(given)
+    except (ValueError, RecursionError):  # nested to drown the parser
         raise RowError(f"has {column} that are not JSON") from None
     if not isinstance(members, list) or not all(isinstance(member, dict) for member in members):
         raise RowError(f"has {column} that are not an array of objects: {_shown(members)}")
