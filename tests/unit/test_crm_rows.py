@@ -74,7 +74,9 @@ def test_what_it_does_not_is_rejected_by_its_name(column: str) -> None:
 
 
 @pytest.mark.parametrize("column", ["services", "items"])
-@pytest.mark.parametrize("packed", ["null", "{}", "[1]", "[null]", "[", '"x"', "true", "[[]]"])
+@pytest.mark.parametrize(
+    "packed", ["null", "{}", "[1]", "[null]", "[", '"x"', "true", "[[]]", "[" * 9_999], ids=len
+)
 def test_a_list_that_is_none_is_not_an_empty_one(column: str, packed: str) -> None:
     assert f"has {column} that are not" in rejected(**{column: packed}).explanation
 

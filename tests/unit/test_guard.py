@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner.core.guard import PlannedChange, Proof, judge, not_whole_because, release
+from provisioner.core.model import RemoveMaterial, SuspendOptions
 from provisioner.core.packing import removal_keys
 from provisioner.core.plan import plan
 from tests.factories import (
@@ -194,16 +195,13 @@ def test_what_is_released_takes_away_exactly_what_was_planned_and_allowed(
         maximum_devices={"VP2": 1},
         swap_order="activate_first",
     )
-    taken = set(
-        removal_keys(
-            one for one in commands if hasattr(one, "serial_number") or "Suspend" in type(one).__name__
-        )
-    )
 
     released = release(commands, allowed)
 
-    going = [
-        one for one in released.commands if hasattr(one, "serial_number") or "Suspend" in type(one).__name__
-    ]
-    assert set(removal_keys(going)) == taken & allowed
+    taken = removals_of(commands)
+    assert removals_of(released.commands) == taken & allowed
     assert set(released.withheld) == taken - allowed
+
+
+def removals_of(commands) -> set[str]:
+    return set(removal_keys(one for one in commands if isinstance(one, RemoveMaterial | SuspendOptions)))
