@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from provisioner.adapters import batches, crm, crm_rows, sql
 from provisioner.adapters.connections import Connections
 from provisioner.core import desired, wire
-from provisioner.core.model import ACTIVE_SUBSCRIPTION, Provider, RejectedRow
+from provisioner.core.model import ACTIVE_SUBSCRIPTION, Provider, RejectedRow, Service
 from provisioner.core.packing import pack_materials, pack_options
 from provisioner.failpoint import failpoint
 from provisioner.steps.load_provider import of_batch
@@ -124,10 +124,11 @@ class _Patterns:
         self._options: dict[tuple[str | None, str | None], _Options | None] = {}
         self._boxes: dict[tuple[str | None, str], _Boxes | None] = {}
         self._allowed: dict[tuple[int, int], bool] = {}
+        self._services: dict[str, tuple[Service, ...]] = {}
 
     def line(self, row: list[str | None], batch_id: int) -> str | None:
         """Return the COPY line of an ordinary row, or None."""
-        state, services, items = row[7], row[9], row[10]
+        number, account, state, services, items = row[0], row[1], row[7], row[9], row[10]
         if not items or not _ordinary(row):
             return None
         if max(len(self._options), len(self._boxes)) > PATTERNS:
@@ -149,7 +150,6 @@ class _Patterns:
         active = state in ACTIVE_SUBSCRIPTION
         if active and not self._distributors_allow(options, boxes):
             return None
-        number, account = row[0], row[1]
         materials = ",".join(sorted([template.format(*serials) for template in boxes.templates]))
         kept = ",".join(sorted([template.format(*serials) for template in boxes.kept_templates]))
         head = f'{batch_id}\t{account}\t{{"{number}"}}\tt\t{"t" if active else "f"}'
@@ -161,11 +161,12 @@ class _Patterns:
         self._options.clear()
         self._boxes.clear()
         self._allowed.clear()
+        self._services.clear()
 
     def _options_of(self, key: tuple[str | None, str | None]) -> _Options | None:
         result = None
         try:
-            state, services = crm_rows.parse_state(key[0]), crm_rows.parse_services(key[1])
+            state, services = crm_rows.parse_state(key[0]), self._services_of(key[1])
         except crm_rows.RowError:
             pass
         else:
@@ -174,6 +175,19 @@ class _Patterns:
                 result = _Options(",".join(pack_options(wanted.options)), wanted)
         self._options[key] = result
         return result
+
+    def _services_of(self, packed: str | None) -> tuple[Service, ...]:
+        """Parse *packed* service by service: their sets are many, the services are few."""
+        if packed is None or not packed.startswith("[{") or not packed.endswith("}]"):
+            return crm_rows.parse_services(packed)
+        services: list[Service] = []
+        # A cut within a text or within something nested leaves no JSON, and so a row for the full rules.
+        for text in packed[2:-2].split("}, {"):
+            found = self._services.get(text)
+            if found is None:
+                found = self._services[text] = crm_rows.parse_services(f"[{{{text}}}]")
+            services += found
+        return tuple(services)
 
     def _boxes_of(self, key: tuple[str | None, str], items: str, serials: int) -> _Boxes | None:
         result = None
@@ -189,10 +203,7 @@ class _Patterns:
             pass
         else:
             wanted = desired.desired_materials(state, parsed, self._provider)
-            materials, kept = (
-                _templates(pack_materials(wanted.materials)),
-                _templates(pack_materials(wanted.kept)),
-            )
+            materials, kept = map(_templates, map(pack_materials, (wanted.materials, wanted.kept)))
             # Each mark is an item's serial number, and each item has one: nothing else in the row looks like it.
             plain = [item.serial_number for item in parsed] == marks and all(
                 map(_PLAIN_TEMPLATE.fullmatch, (*materials, *kept))
