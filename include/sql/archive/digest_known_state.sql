@@ -1,5 +1,5 @@
 -- archive/digest_known_state.sql
--- known_state in the numbers of archive/digest_fold.sql.
+-- known_state in the numbers of archive/digest_folded_accounts.sql and digest_folded_things.sql.
 -- Returns: accounts that exist, their digest, options and materials that are there, their digest.
 WITH existing AS (
     SELECT hashtextextended(account, 0) AS account, options, materials FROM known_state WHERE account_exists

@@ -56,7 +56,7 @@ def take_lock(db: sql.Connection) -> bool:
 
 
 def spend_memory(db: sql.Connection) -> None:
-    """Let this transaction fold in memory and on several cores: the planner knows too little of a list's length."""
+    """Let this transaction fold in memory."""
     sql.run(db, "archive/spend_memory")
 
 
@@ -80,14 +80,27 @@ def content(db: sql.Connection, month: Month, *, tier: str) -> Content:
     return Content(rows=found[0], checksum=int(found[1]), first_log_number=found[2], last_log_number=found[3])
 
 
-def folded(db: sql.Connection) -> Fold:
-    """Return what the closed requests, hot and cold, add up to."""
-    return _fold(sql.one(db, "archive/digest_fold"))
+def folded_accounts(db: sql.Connection) -> tuple[int, int]:
+    """Return how many accounts the closed requests, hot and cold, add up to, and their digest."""
+    accounts, digest = sql.one(db, "archive/digest_folded_accounts")
+    return accounts, int(digest)
+
+
+def folded_things(db: sql.Connection) -> tuple[int, int]:
+    """Return how many options and boxes the closed requests, hot and cold, add up to, and their digest."""
+    things, digest = sql.one(db, "archive/digest_folded_things")
+    return things, int(digest)
 
 
 def known(db: sql.Connection) -> Fold:
     """Return known state in the same numbers."""
-    return _fold(sql.one(db, "archive/digest_known_state"))
+    accounts, accounts_digest, things, things_digest = sql.one(db, "archive/digest_known_state")
+    return Fold(
+        accounts=accounts,
+        accounts_digest=int(accounts_digest),
+        things=things,
+        things_digest=int(things_digest),
+    )
 
 
 def differences(db: sql.Connection) -> list[str]:
@@ -243,13 +256,3 @@ def blank(
 
 def _bounds(month: Month) -> dict[str, Any]:
     return {"closed_from": month.begins_at, "closed_to": month.ends_at}
-
-
-def _fold(row: sql.Row) -> Fold:
-    accounts, accounts_digest, things, things_digest = row
-    return Fold(
-        accounts=accounts,
-        accounts_digest=int(accounts_digest),
-        things=things,
-        things_digest=int(things_digest),
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import psycopg
@@ -13,7 +14,7 @@ from provisioner.adapters import archive, archive_tables, sql
 from provisioner.adapters.archive_connection import ArchiveConnection
 from provisioner.core import retention
 from provisioner.core.errors import PlatformUnavailable
-from provisioner.core.retention import Content
+from provisioner.core.retention import Content, Fold, OutOfSync
 
 
 @contextmanager
@@ -53,16 +54,31 @@ def look_back(db: sql.Connection) -> None:
             )
 
 
-def proof_of(db: sql.Connection, *, when: str) -> archive.Proof:
+def proof_of(db: sql.Connection, *, when: str, witness: sql.Connection | None = None) -> archive.Proof:
     """Return what must not change, in the snapshot of this transaction.
 
-    Raises NotProven unless the closed requests add up to known state.
+    *witness*: another session that sees the same snapshot and takes half of the work on another core; it holds no lock
+    afterwards. Raises NotProven unless the closed requests add up to known state.
     """
+
+    def other_half(session: sql.Connection) -> tuple[tuple[int, int], Fold, OutOfSync]:
+        archive.spend_memory(session)
+        return archive.folded_accounts(session), archive.known(session), archive.out_of_sync(session)
+
     archive.spend_memory(db)
-    folded, known = archive.folded(db), archive.known(db)
+    if witness is None:
+        things, (accounts, known, out_of_sync) = archive.folded_things(db), other_half(db)
+    else:
+        with ThreadPoolExecutor(max_workers=1) as beside, witness.transaction(force_rollback=True):
+            half = beside.submit(other_half, witness)
+            things = archive.folded_things(db)
+            accounts, known, out_of_sync = half.result()
+    folded = Fold(
+        accounts=accounts[0], accounts_digest=accounts[1], things=things[0], things_digest=things[1]
+    )
     if folded != known:
         retention.refuse_another_fold(folded, known, archive.differences(db), when=when)
-    return archive.Proof(folded=folded, known=known, out_of_sync=archive.out_of_sync(db))
+    return archive.Proof(folded=folded, known=known, out_of_sync=out_of_sync)
 
 
 @contextmanager

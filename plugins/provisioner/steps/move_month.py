@@ -88,9 +88,9 @@ def _swap(
     """
     began = time.monotonic()
     with archivist.snapshot(db):
-        before = archive.content(db, month, tier="hot")
-        proof = archivist.proof_of(db, when=f"before {month} moved,")
         archive.see_snapshot_of(witness, db)
+        proof = archivist.proof_of(db, when=f"before {month} moved,", witness=witness)
+        before = archive.content(db, month, tier="hot")
         failpoint("archive.after_proof")
         archivist.with_patience(db, lambda: exchange(db, month))
         number = archive.record(

@@ -273,5 +273,6 @@ GRANT SELECT ON desired_state, logged_request, logged_reset, logged_effect TO ar
 GRANT SELECT, INSERT ON archive_manifest TO archivist;
 GRANT UPDATE (rows_after, checksum_after, proof_after, seconds, verified_at) ON archive_manifest TO archivist;
 GRANT SELECT ON request_archive TO pages;
+GRANT SELECT ON logged_request TO provisioner, pages;
 GRANT SELECT ON archive_manifest, daily_summary TO provisioner, pages, data_team;
 GRANT EXECUTE ON FUNCTION state_at(text, timestamptz) TO provisioner, pages, data_team;
