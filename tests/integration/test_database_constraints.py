@@ -1,0 +1,150 @@
+"""Invariants are constraints: each one of the schema's first version is violated once, and none is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from demo.launcher.administration import Postgres
+from tests.integration.conftest import unique
+
+TABLES = (
+    *("provider_version", "batch", "known_state", "claim", "open_plan", "open_request", "request_log"),
+    *("batch_item", "rejected_row", "held_removal", "release_decision", "sending_rate"),
+)
+PREPARED = """
+INSERT INTO provider_version (hash, name, alternative_code, state, document)
+    VALUES (repeat('0', 64), 'Tucano', 'TUCANO', 'EFFECTIVE', '{}');
+INSERT INTO batch (cause, run_id, requested_by) VALUES ('RESET_RUN', 'night', 'tester');
+INSERT INTO known_state (account, account_exists) VALUES ('A', true);
+INSERT INTO claim VALUES ('A', 'me', 1, now());
+INSERT INTO open_plan (account, plan_number, batch_id) VALUES ('A', 1, 1);
+INSERT INTO open_request (sequence_number, request_number, account, plan_number, plan_position, batch_id,
+        subscription_number, command, distributor, parameters, body, caused_by, sent_at)
+    VALUES (1, 'PR-1', 'A', 1, 1, 1, 'S1', 'ACTIVATE_OPTIONS', 'VP1', '{}', '', 'test', now()),
+           (2, 'PR-2', 'A', 1, 2, 1, 'S1', 'SUSPEND_OPTIONS', 'VP1', '{}', '', 'test', NULL);
+INSERT INTO request_log (sequence_number, request_number, batch_id, subscription_number, account, command, distributor,
+        parameters, state, caused_by, planned_at, sent_at, closed_at, attempts)
+    VALUES (0, 'PR-0', 1, 'S1', 'A', 'ADD_MATERIAL', 'VP1', '{}', 'COMPLETED', 'test', now(), now(), now(), 1);
+INSERT INTO batch_item (batch_id, account, subscription_numbers, removals) VALUES (1, 'A', '{S1}', '{box VP1:S1}');
+INSERT INTO rejected_row (batch_id, reason, explanation) VALUES (1, 'MALFORMED_ROW', 'why');
+INSERT INTO held_removal (batch_id, account, removals) VALUES (1, 'A', '{box VP1:S1}');
+INSERT INTO release_decision (batch_id, held_hash, approved, decided_by) VALUES (1, 'h', true, 'nora');
+INSERT INTO sending_rate VALUES ('TUCANO');
+"""
+
+# What may not be, and the statement that tries it. A copy of a row tries its primary key.
+VIOLATIONS = {
+    "a version that is not named by a hash": "UPDATE provider_version SET hash = 'v1'",
+    "a provider that is half effective": "UPDATE provider_version SET state = 'DRAFT'",
+    "a version twice": "INSERT INTO provider_version SELECT * FROM provider_version",
+    "a batch of a door that does not exist": "UPDATE batch SET cause = 'WHIM'",
+    "a batch of a provider version nobody recorded": "UPDATE batch SET provider_hash = repeat('1', 64)",
+    "a batch at a stage that does not exist": "UPDATE batch SET stage = 'DONE'",
+    "a batch that is closed without a time": "UPDATE batch SET stage = 'CLOSED'",
+    "a batch that read less than nothing": "UPDATE batch SET extracted_rows = -1",
+    "a batch that rejected less than nothing": "UPDATE batch SET rejected_rows = -1",
+    "a batch that counted less than nothing": "UPDATE batch SET counted_rows = -1",
+    "a batch that landed less than nothing": "UPDATE batch SET landed_accounts = -1",
+    "a batch with less than nothing out of sync": "UPDATE batch SET out_of_sync = -1",
+    "a plan that is not named by a hash": "UPDATE batch SET plan_hash = 'p1'",
+    "a held set that is not named by a hash": "UPDATE batch SET held_hash = 'h1'",
+    "a held plan without a reason": "UPDATE batch SET plan_held = true",
+    "an extract that is whole and is not": "UPDATE batch SET extract_whole = true, not_whole_because = '{empty}'",
+    "a run with two open batches": "INSERT INTO batch (cause, run_id, requested_by) VALUES ('RESET_RUN', 'night', 'x')",
+    "a batch number twice": "INSERT INTO batch (batch_id, cause, run_id, requested_by) OVERRIDING SYSTEM VALUE "
+    "VALUES (1, 'RESET_RUN', 'another night', 'x')",
+    "options out of order": "UPDATE known_state SET options = '{VP1:B,VP1:A}'",
+    "a box twice": "UPDATE known_state SET materials = '{VP1:S:HD,VP1:S:HD}'",
+    "a version below one": "UPDATE known_state SET version = 0",
+    "an account that does not exist and holds something": "UPDATE known_state "
+    "SET account_exists = false, options = '{VP1:A}'",
+    "an account known twice": "INSERT INTO known_state (account, account_exists) VALUES ('A', true)",
+    "two claims on an account": "INSERT INTO claim VALUES ('A', 'they', 2, now())",
+    "two open plans of an account": "INSERT INTO open_plan (account, plan_number, batch_id) VALUES ('A', 2, 1)",
+    "a plan of no batch": "UPDATE open_plan SET batch_id = 99",
+    "fewer silences than none": "UPDATE open_plan SET unknown_attempts = -1",
+    "a parked plan without a reason": "UPDATE open_plan SET parked_at = now()",
+    "two requests with one number": "UPDATE open_request SET request_number = 'PR-1' WHERE sequence_number = 2",
+    "a number that is no idempotency key": "UPDATE open_request SET request_number = 'PR 1' WHERE sequence_number = 2",
+    "a sequence number twice": "UPDATE open_request SET sequence_number = 1 WHERE sequence_number = 2",
+    "a place before the first": "UPDATE open_request SET plan_position = 0",
+    "a request of no batch": "UPDATE open_request SET batch_id = 99",
+    "a request of no plan": "UPDATE open_request SET plan_number = 99",
+    "a sixth command": "UPDATE open_request SET command = 'DELETE_ACCOUNT'",
+    "an open request that is closed": "UPDATE open_request SET state = 'COMPLETED'",
+    "fewer attempts than none": "UPDATE open_request SET attempts = -1",
+    "an unknown request that never left": "UPDATE open_request SET state = 'UNKNOWN' WHERE sequence_number = 2",
+    "a list of options without a distributor": "UPDATE open_request SET distributor = NULL",
+    "personal data beside the body": "UPDATE open_request SET command = 'CREATE_ACCOUNT', distributor = NULL, "
+    """parameters = '{"name": "Ada"}'""",
+    "two requests of an account that left without an answer": "UPDATE open_request SET sent_at = now()",
+    "a log entry of a sixth command": "UPDATE request_log SET command = 'DELETE_ACCOUNT'",
+    "a closed request that is open": "UPDATE request_log SET state = 'PENDING'",
+    "a rejection without a code": "UPDATE request_log SET state = 'REJECTED'",
+    "a completion with a code that is not already so": "UPDATE request_log SET error_code = 'UNKNOWN_OPTION'",
+    "a completion of what was never sent": "UPDATE request_log SET sent_at = NULL",
+    "a log entry twice": "INSERT INTO request_log SELECT * FROM request_log",
+    "an item twice": "INSERT INTO batch_item (batch_id, account, subscription_numbers) VALUES (1, 'A', '{S1}')",
+    "an item of no batch": "UPDATE batch_item SET batch_id = 99",
+    "an allowance of what was not planned": "UPDATE batch_item SET allowed_removals = '{box VP1:S2}'",
+    "an outcome that does not exist": "UPDATE batch_item SET outcome = 'FINE', finished_at = now()",
+    "an outcome without a time": "UPDATE batch_item SET outcome = 'COMPLETED'",
+    "a rejected row of no batch": "UPDATE rejected_row SET batch_id = 99",
+    "a rejected row twice": "INSERT INTO rejected_row OVERRIDING SYSTEM VALUE SELECT * FROM rejected_row",
+    "a held set twice": "INSERT INTO held_removal SELECT * FROM held_removal",
+    "a held set of no batch": "UPDATE held_removal SET batch_id = 99",
+    "a held set of nothing": "UPDATE held_removal SET removals = '{}'",
+    "a release by nobody": "UPDATE held_removal SET released_at = now()",
+    "a held set that is released and replaced": "UPDATE held_removal SET released_at = now(), released_by = 'nora', "
+    "replaced_by = 1",
+    "a held set replaced by no batch": "UPDATE held_removal SET replaced_by = 99",
+    "two answers for a batch": "INSERT INTO release_decision SELECT * FROM release_decision",
+    "an answer for no batch": "UPDATE release_decision SET batch_id = 99",
+    "two rates of a provider": "INSERT INTO sending_rate VALUES ('TUCANO')",
+}
+
+
+@pytest.fixture(scope="module")
+def owner(postgres: Postgres, provisioning_template: str) -> Iterator[psycopg.Connection[Any]]:
+    """A database with one good row a table, open as a superuser: constraints are tried, not rights."""
+    name = unique("constraints")
+    postgres.create_database(name, template=provisioning_template)
+    with psycopg.connect(postgres.admin_dsn(name), autocommit=True) as db:
+        db.execute(PREPARED)
+        yield db
+    postgres.drop_database(name)
+
+
+def violated(db: psycopg.Connection[Any], statement: str) -> str:
+    """Return the name of the constraint that refuses *statement*."""
+    with pytest.raises(psycopg.IntegrityError) as refused, db.transaction():
+        db.execute(statement.encode())
+    return str(refused.value.diag.constraint_name)
+
+
+@pytest.mark.parametrize("statement", VIOLATIONS.values(), ids=VIOLATIONS.keys())
+def test_the_database_refuses(owner: psycopg.Connection[Any], statement: str) -> None:
+    assert violated(owner, statement) != "None"
+
+
+def test_no_constraint_is_left_untried(owner: psycopg.Connection[Any]) -> None:
+    tried = {violated(owner, statement) for statement in VIOLATIONS.values()}
+
+    there = owner.execute(
+        """
+        SELECT conname::text FROM pg_constraint
+        WHERE conrelid::regclass::text = ANY(%(tables)s) AND contype <> 'n' AND conparentid = 0
+        UNION
+        SELECT indexrelid::regclass::text FROM pg_index
+        WHERE indrelid::regclass::text = ANY(%(tables)s) AND indisunique
+        """,
+        {"tables": list(TABLES)},
+    ).fetchall()
+    untried = {name for (name,) in there} - tried
+    # Of a partitioned table it is the partition's key that refuses; and of two keys the primary one comes first.
+    assert untried == {"request_log_pkey", "open_plan_account_plan_number_key"}
+    assert any(name.endswith("_pkey") and name.startswith("request_log_2") for name in tried)
