@@ -46,7 +46,8 @@ PARAMS = {
 
 
 @dag(
-    schedule=CronTriggerTimetable("0 4 1 * *", timezone=TIMEZONE),
+    # Without this, Airflow takes a DAG that it first sees in the first three days of a month for one that is due.
+    schedule=CronTriggerTimetable("0 4 1 * *", timezone=TIMEZONE, run_immediately=timedelta(minutes=5)),
     catchup=False,
     max_active_runs=1,
     params=PARAMS,
