@@ -11,7 +11,10 @@ import sys
 
 
 def main() -> None:
-    """Answer each line {"dag", "conf"} with {"state", "tasks": {"task": [states]}, "results": {"task": value}}."""
+    """Answer each line {"dag", "conf"} with {"state", "tasks": {"task": [states]}, "labels", "results"}.
+
+    *labels* are the names of mapped instances in the UI, by task; *results* what tasks returned.
+    """
     answers = sys.stdout
     sys.stdout = sys.stderr  # Airflow's logs are not answers
     from airflow.dag_processing.dagbag import DagBag
@@ -26,13 +29,18 @@ def main() -> None:
         # Read anew: a run in this process leaves its parameters in the DAG.
         run = DagBag().dags[request["dag"]].test(run_conf=request["conf"])
         tasks: dict[str, list[str]] = {}
+        labels: dict[str, list[str]] = {}
         results: dict[str, object] = {}
         for instance in run.get_task_instances():
             tasks.setdefault(instance.task_id, []).append(str(instance.state))
-            if instance.map_index < 0 and instance.state == "success":
+            if instance.map_index >= 0:
+                labels.setdefault(instance.task_id, []).append(str(instance.rendered_map_index))
+            elif instance.state == "success":
                 results[instance.task_id] = instance.xcom_pull(task_ids=instance.task_id)
         print(
-            json.dumps({"state": str(run.state), "tasks": tasks, "results": results}, default=str),
+            json.dumps(
+                {"state": str(run.state), "tasks": tasks, "labels": labels, "results": results}, default=str
+            ),
             file=answers,
             flush=True,
         )

@@ -9,7 +9,10 @@ from typing import Any
 
 def describe(dag: Any) -> dict[str, Any]:
     """Return what the policies ask of one DAG."""
+    from airflow.serialization.encoders import coerce_to_core_timetable
+
     return {
+        "run_immediately": getattr(coerce_to_core_timetable(dag.timetable), "_run_immediately", None),
         "doc_md": dag.doc_md or "",
         "tags": sorted(dag.tags),
         "catchup": dag.catchup,
@@ -28,13 +31,11 @@ def describe(dag: Any) -> dict[str, Any]:
     }
 
 
-def nights(zone: str, years: int) -> list[str]:
-    """Return when the nightly run would start, in local time, for some years from January 2026."""
+def nights(timetable: Any, zone: str, years: int) -> list[str]:
+    """Return when *timetable* would start its run, in local time of *zone*, for some years from January 2026."""
     import pendulum
     from airflow.timetables.base import TimeRestriction
-    from airflow.timetables.trigger import CronTriggerTimetable
 
-    timetable = CronTriggerTimetable("0 2 * * *", timezone=zone)
     restriction = TimeRestriction(earliest=pendulum.datetime(2026, 1, 1), latest=None, catchup=True)
     last, found = None, []
     for _ in range(365 * years):
@@ -44,8 +45,40 @@ def nights(zone: str, years: int) -> list[str]:
     return found
 
 
+def starts(timetable: Any, zone: str, years: int) -> list[str]:
+    """Return when a scheduler that does not catch up really starts it, in local time, from its first sight of the DAG.
+
+    That is at three in the night, an hour too late. It looks every half hour around a change of clocks, else four
+    times a day, as one that is now and then away; and it computes the next run anew at each look, as a parse does.
+    """
+    import pendulum
+    from airflow.timetables import trigger
+    from airflow.timetables.base import TimeRestriction
+
+    now = pendulum.datetime(2026, 1, 1, 3, tz=zone)
+    trigger.utcnow = lambda: now.in_timezone("UTC")  # Airflow's clock, the only one it asks here
+    restriction = TimeRestriction(earliest=None, latest=None, catchup=False)
+    last, following, found = None, None, []
+    while now.year < 2026 + years:
+        if following is not None and following.run_after <= now:
+            last = following.data_interval
+            found.append(following.run_after.in_timezone(zone).isoformat())
+        following = timetable.next_dagrun_info(last_automated_data_interval=last, restriction=restriction)
+        changes = now.add(days=1).utcoffset() != now.subtract(days=1).utcoffset()
+        now = now.add(minutes=30 if changes else 360)
+    return found
+
+
+def in_zone(timetable: Any, zone: str) -> Any:
+    """Return the DAG's *timetable* as the scheduler has it, in another *zone*."""
+    from airflow.serialization.encoders import coerce_to_core_timetable
+
+    core = coerce_to_core_timetable(timetable)
+    return type(core)(core._expression, timezone=zone, run_immediately=core._run_immediately)
+
+
 def main() -> None:
-    """Print {"import_errors", "seconds", "dags", "nights", "schedule"}."""
+    """Print {"import_errors", "seconds", "dags", "nights", "starts", "schedule"}."""
     from airflow.dag_processing.dagbag import DagBag
 
     years, zones = int(sys.argv[1]), sys.argv[2:]
@@ -56,7 +89,8 @@ def main() -> None:
         "seconds": {stat.file: stat.duration.total_seconds() for stat in bag.dagbag_stats},
         "dags": {name: describe(dag) for name, dag in bag.dags.items()},
         "schedule": [reset_run.timetable.expression, str(reset_run.timetable.timezone)],
-        "nights": {zone: nights(zone, years) for zone in zones},
+        "nights": {zone: nights(in_zone(reset_run.timetable, zone), zone, years) for zone in zones},
+        "starts": {zone: starts(in_zone(reset_run.timetable, zone), zone, years) for zone in zones},
     }
     json.dump(described, sys.stdout, default=str)
 

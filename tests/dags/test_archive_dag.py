@@ -5,10 +5,6 @@ Airflow is another process, since its environment must be set before it is impor
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,39 +18,21 @@ from demo.launcher.airflow import postgres_connection
 from demo.launcher.databases import prepare_provisioning, prepare_roles
 from demo.launcher.postgres import PostgresServer
 from provisioner.adapters.archive_connection import ArchiveConnection
+from tests.dags.running_airflow import ROOT, RunningAirflow, started
 from tests.integration.old_requests import OLD, OldRequests
-
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass(kw_only=True)
-class RunningAirflow:
-    """An Airflow that runs DAGs of this project when asked, and the log that they work on."""
+class ArchiveAirflow(RunningAirflow):
+    """An Airflow, and the log that its DAGs work on."""
 
-    process: subprocess.Popen[str]
     log: OldRequests
-    known: dict[str, Any]
-
-    def run(self, dag: str, **conf: Any) -> dict[str, Any]:
-        """Run *dag* to its end and return its state, its tasks' states and what they returned."""
-        assert self.process.stdin
-        self.process.stdin.write(json.dumps({"dag": dag, "conf": conf}) + "\n")
-        self.process.stdin.flush()
-        return self.answer()
-
-    def answer(self) -> dict[str, Any]:
-        """Read the next answer."""
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        assert line, "Airflow's process ended: see runner.log in its home"
-        return dict(json.loads(line))
 
 
 @pytest.fixture(scope="module")
-def airflow(runtime_folder: Path) -> Iterator[RunningAirflow]:
+def airflow(runtime_folder: Path) -> Iterator[ArchiveAirflow]:
     """Airflow with SQLite as its own database, and a provisioning database with two old months."""
     home = runtime_folder / "airflow-home"
-    home.mkdir()
     with PostgresServer(runtime_folder / "dags-postgres", durable=False) as postgres:
         prepare_roles(postgres)
         prepare_provisioning(postgres, "provisioning")
@@ -63,35 +41,12 @@ def airflow(runtime_folder: Path) -> Iterator[RunningAirflow]:
             psycopg.connect(postgres.dsn("provisioning", "provisioner"), autocommit=True) as db,
         ):
             log = an_old_log(postgres, owner, db)
-            environment = os.environ | {
-                "AIRFLOW_HOME": str(home),
-                "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-                "AIRFLOW__CORE__PLUGINS_FOLDER": str(home / "plugins"),
-                "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
-                "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+            environment = {
                 "AIRFLOW_CONN_PROVISIONING_ARCHIVE_DB": postgres_connection(log.archive.dsn),
                 "PROVISIONING_ARCHIVE_FOLDER": str(home / "archive"),
-                "PYTHONPATH": str(ROOT / "plugins"),
             }
-            subprocess.run(
-                [sys.executable, "-m", "airflow", "db", "migrate"],
-                env=environment,
-                check=True,
-                capture_output=True,
-            )
-            with subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("airflow_runner.py"))],
-                env=environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=(home / "runner.log").open("w"),
-                text=True,
-            ) as process:
-                running = RunningAirflow(process=process, log=log, known={})
-                running.known = running.answer()
-                yield running
-                assert process.stdin
-                process.stdin.close()
+            with started(home, environment) as running:
+                yield ArchiveAirflow(process=running.process, known=running.known, log=log)
 
 
 def an_old_log(
@@ -110,14 +65,14 @@ def an_old_log(
     return log
 
 
-def test_every_dag_of_the_archive_is_importable(airflow: RunningAirflow) -> None:
+def test_every_dag_of_the_archive_is_importable(airflow: ArchiveAirflow) -> None:
     ours = ("archive_requests", "export_requests", "forget_person", "import_requests")
 
     assert airflow.known["import_errors"] == {}
     assert {f"tucano_{one}" for one in ours} <= set(airflow.known["dags"])
 
 
-def test_a_dry_run_shows_months_rows_and_bytes_and_moves_nothing(airflow: RunningAirflow) -> None:
+def test_a_dry_run_shows_months_rows_and_bytes_and_moves_nothing(airflow: ArchiveAirflow) -> None:
     ran = airflow.run("tucano_archive_requests", before="2026-02-01T00:00:00Z", dry_run=True)
 
     shown = ran["results"]["choose_months"]
@@ -128,7 +83,7 @@ def test_a_dry_run_shows_months_rows_and_bytes_and_moves_nothing(airflow: Runnin
     assert airflow.log.count("request_archive") == 0
 
 
-def test_maintenance_and_retention_do_not_starve_each_other(airflow: RunningAirflow) -> None:
+def test_maintenance_and_retention_do_not_starve_each_other(airflow: ArchiveAirflow) -> None:
     log = airflow.log
     log.owner.execute("UPDATE known_state SET options = '{VP9:EXTRA}' WHERE account = 'S0000000002'")
     ((latest,),) = log.rows(
@@ -145,7 +100,7 @@ def test_maintenance_and_retention_do_not_starve_each_other(airflow: RunningAirf
     log.owner.execute("DELETE FROM request_log WHERE account = 'S0000000002'")
 
 
-def test_by_hand_with_a_time_the_month_moves_and_all_of_it_is_proved(airflow: RunningAirflow) -> None:
+def test_by_hand_with_a_time_the_month_moves_and_all_of_it_is_proved(airflow: ArchiveAirflow) -> None:
     ran = airflow.run("tucano_archive_requests", before="2026-02-01T00:00:00Z")
 
     assert (ran["state"], ran["tasks"]["move_month"]) == ("success", ["success"])
@@ -155,14 +110,14 @@ def test_by_hand_with_a_time_the_month_moves_and_all_of_it_is_proved(airflow: Ru
     ) == [("2026-01-01", "cold", True, True)]
 
 
-def test_a_person_is_forgotten_by_hand(airflow: RunningAirflow) -> None:
+def test_a_person_is_forgotten_by_hand(airflow: ArchiveAirflow) -> None:
     ran = airflow.run("tucano_forget_person", subscription_number="S0000000000", reason="request 7")
 
     assert ran["state"] == "success"
     assert ran["results"]["forget"]["subscription_number"] == "S0000000000"
 
 
-def test_a_hot_month_cannot_be_imported(airflow: RunningAirflow) -> None:
+def test_a_hot_month_cannot_be_imported(airflow: ArchiveAirflow) -> None:
     ran = airflow.run("tucano_import_requests", month="2026-02")
 
     assert ran["tasks"] == {"bring_back": ["failed"]}

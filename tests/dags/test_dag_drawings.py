@@ -82,6 +82,13 @@ def test_every_task_ends_some_time(described: dict[str, Any]) -> None:
     )
 
 
+def test_no_dag_runs_because_it_was_first_seen(described: dict[str, Any]) -> None:
+    # Airflow 3.3 takes run_immediately=False, the default, for a tenth of the interval.
+    careless = [name for name, dag in described["dags"].items() if dag["run_immediately"] is False]
+
+    assert careless == [], f"{careless}: give its timetable run_immediately=timedelta(minutes=5)"
+
+
 def test_a_dispatch_is_never_retried_by_airflow(described: dict[str, Any]) -> None:
     # A platform that is down is down for every retry as well; the next run goes on.
     retries = {
@@ -120,6 +127,21 @@ def test_there_is_one_run_a_night_also_when_clocks_change(described: dict[str, A
 
     assert Counter(nights) == Counter(days)
     assert nights[0] <= date(2026, 1, 2)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_scheduler_that_does_not_catch_up_starts_it_once_a_night_also_when_clocks_change(
+    described: dict[str, Any], zone: str
+) -> None:
+    starts = [datetime.fromisoformat(text) for text in described["starts"][zone]]
+    nights = [start.date() for start in starts]
+    days = [nights[0] + timedelta(days=day) for day in range((nights[-1] - nights[0]).days + 1)]
+
+    assert Counter(nights) == Counter(days)
+    assert nights[0] == date(2026, 1, 2), "the first sight of the DAG is no reason to run"
+    # Where two o'clock is skipped it is three; where it comes twice, one of them.
+    assert {(start.hour, start.minute) for start in starts} <= {(2, 0), (3, 0)}
+    assert sum(start.hour == 3 for start in starts) in (0, YEARS)
 
 
 @pytest.mark.parametrize(
