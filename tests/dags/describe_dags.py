@@ -48,8 +48,8 @@ def nights(timetable: Any, zone: str, years: int) -> list[str]:
 def starts(timetable: Any, zone: str, years: int) -> list[str]:
     """Return when a scheduler that does not catch up really starts it, in local time, from its first sight of the DAG.
 
-    That is at three in the night, an hour too late. It looks every half hour around a change of clocks, else four
-    times a day, as one that is now and then away; and it computes the next run anew at each look, as a parse does.
+    That is at three in the night, an hour too late. It looks every half hour around a change of clocks, else twice
+    a day, as one that is now and then away; and it computes the next run anew at each look, as a parse does.
     """
     import pendulum
     from airflow.timetables import trigger
@@ -65,7 +65,7 @@ def starts(timetable: Any, zone: str, years: int) -> list[str]:
             found.append(following.run_after.in_timezone(zone).isoformat())
         following = timetable.next_dagrun_info(last_automated_data_interval=last, restriction=restriction)
         changes = now.add(days=1).utcoffset() != now.subtract(days=1).utcoffset()
-        now = now.add(minutes=30 if changes else 360)
+        now = now.add(minutes=30 if changes else 720)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -172,7 +173,7 @@ def test_decision_12_a_platform_that_forgets_its_keys_is_not_made_to_do_a_thing_
 ) -> None:
     number = stage.subscriber("FLEX_A")
     stage.platform.set_faults(
-        {"kind": "ignore_keys", "accounts": [number]}, {"kind": kind, "accounts": [number], "count": 3}
+        {"kind": "ignore_keys", "accounts": [number]}, {"kind": kind, "accounts": [number], "count": 2}
     )
 
     stage.run()
@@ -216,5 +217,6 @@ def test_a_platform_that_asks_to_wait_gets_the_same_request_again_after_that(sta
 
     refused, accepted = stage.ledger(number)[-2:]
     assert refused["digest"] == accepted["digest"]
-    assert accepted["received_at"] > refused["received_at"]
+    waited = datetime.fromisoformat(accepted["received_at"]) - datetime.fromisoformat(refused["received_at"])
+    assert waited.total_seconds() >= 1
     assert stage.holds(number)["options"] == ["VP1:NEWS"]
