@@ -2,6 +2,8 @@
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 RUN := .venv/bin/python -m
+# Of the suite: most tests wait for other processes, so two keep two cores busy (tests/groups.py).
+PROCESSES ?= 2
 export PYTHONPATH := plugins
 
 .DEFAULT_GOAL := help
@@ -20,7 +22,7 @@ down: .venv/made_from ## Stop what `make up` started; with CLEAN=yes its data go
 	@$(RUN) demo.launcher down
 
 test: .venv/made_from ## Run the whole suite; it starts what it needs
-	$(RUN) pytest
+	$(RUN) pytest -n $(PROCESSES) --no-loadscope-reorder
 
 check: .venv/made_from ## Lint, types and unit tests, in less than a minute
 	.venv/bin/ruff check .

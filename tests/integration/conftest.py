@@ -6,6 +6,7 @@ since the suite sets the passwords of the product's roles there. Airflow is not 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -18,8 +19,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 from demo.crm import install
 from demo.launcher.administration import Postgres
-from demo.launcher.databases import prepare_crm, prepare_provisioning, prepare_roles
+from demo.launcher.databases import CRM_ROLES, prepare_crm, prepare_provisioning, prepare_roles
 from demo.launcher.postgres import PostgresServer
+from provisioner import migrate
 from provisioner.adapters.archive_connection import ArchiveConnection
 from tests.integration.old_requests import OldRequests
 from tests.integration.stage import Stage, opened
@@ -36,12 +38,22 @@ def postgres(runtime_folder: Path) -> Iterator[Postgres]:
     given = os.environ.get("TEST_POSTGRES_DSN")
     if given:
         server = Postgres(given)
-        prepare_roles(server)
+        prepare_shared_roles(server)
         yield server
         return
     with PostgresServer(runtime_folder / "postgres", durable=False) as embedded:
         prepare_roles(embedded)
         yield embedded
+
+
+def prepare_shared_roles(server: Postgres) -> None:
+    """Prepare the roles of a server that all processes of this session use: the same passwords, one after the other."""
+    session = os.environ.get("PYTEST_XDIST_TESTRUNUID") or secrets.token_hex(16)
+    names = (*CRM_ROLES, *migrate.ROLES)
+    passwords = {name: hashlib.sha256(f"{session} {name}".encode()).hexdigest()[:32] for name in names}
+    with psycopg.connect(server.admin_dsn(), autocommit=True) as lock:
+        lock.execute("SELECT pg_advisory_lock(hashtextextended('tests.roles', 0))")
+        prepare_roles(server, passwords)
 
 
 @pytest.fixture(scope="session")
