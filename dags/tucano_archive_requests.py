@@ -45,7 +45,11 @@ PARAMS = {
     ),
     "keep_days": Param(90, type="integer", minimum=1, maximum=36500, description="Days that stay hot."),
     "keep_attempts_days": Param(
-        90, type="integer", minimum=30, maximum=36500, description="Days that attempts to authenticate are kept."
+        90,
+        type="integer",
+        minimum=30,
+        maximum=36500,
+        description="Days that attempts to authenticate are kept.",
     ),
     "dry_run": Param(False, type="boolean", description="Show months, rows and bytes; move nothing."),
 }

@@ -52,7 +52,9 @@ def tucano_what_if() -> None:
                 wiring.connections(), wiring.run_of(context), context["params"]["provider_file"]
             )
         # Counts alone: the answer with its examples is in the database.
-        return wiring.told({name: answer["with_file"][name] for name in ("out_of_sync", "accounts", "requests")})
+        return wiring.told(
+            {name: answer["with_file"][name] for name in ("out_of_sync", "accounts", "requests")}
+        )
 
     what_if()
 

@@ -13,7 +13,15 @@ from provisioner.core.errors import ConfigurationError
 from provisioner.steps import what_if
 from tests.integration.stage import Stage
 
-WRITTEN_BY_A_RUN = ("batch", "batch_item", "desired_state", "open_request", "request_log", "held_removal", "provider_version")
+WRITTEN_BY_A_RUN = (
+    "batch",
+    "batch_item",
+    "desired_state",
+    "open_request",
+    "request_log",
+    "held_removal",
+    "provider_version",
+)
 
 
 def ask(stage: Stage, document: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +58,9 @@ def test_its_numbers_are_those_of_a_dry_run_with_that_file(served: Stage) -> Non
 
     stage.provider = document
     counts = stage.run(dry_run=True)
-    ((batch_id, out_of_sync),) = stage.rows("SELECT batch_id, out_of_sync FROM batch ORDER BY batch_id DESC LIMIT 1")
+    ((batch_id, out_of_sync),) = stage.rows(
+        "SELECT batch_id, out_of_sync FROM batch ORDER BY batch_id DESC LIMIT 1"
+    )
     planned = [
         command
         for (plan,) in stage.rows("SELECT planned FROM batch_item WHERE batch_id = %s", batch_id)
@@ -58,7 +68,9 @@ def test_its_numbers_are_those_of_a_dry_run_with_that_file(served: Stage) -> Non
     ]
     options: Counter[tuple[str, str, str]] = Counter()
     for command in planned:
-        options.update((command["distributor"], one, command["command"]) for one in command.get("options", ()))
+        options.update(
+            (command["distributor"], one, command["command"]) for one in command.get("options", ())
+        )
     assert told["subscriptions"] == counts["subscriptions"] == 4
     assert told["out_of_sync"] == out_of_sync == 3
     assert told["requests"] == len(planned)
@@ -125,9 +137,7 @@ def test_a_broken_file_in_use_leaves_the_answer_for_the_new_one(served: Stage) -
     path = served.write_provider()
     path.write_text("provider: ", encoding="utf-8")
 
-    told = what_if.run(
-        served.connections, served.next_run(), yaml.safe_dump(changed(served)), in_use=path
-    )
+    told = what_if.run(served.connections, served.next_run(), yaml.safe_dump(changed(served)), in_use=path)
 
     assert told["in_use"] is None
     assert "mistake" in told["in_use_missing_because"]

@@ -203,9 +203,7 @@ def _judged(
     }
 
 
-def _telling(
-    rows: Iterable[list[str | None]], tell: Tell, which: str
-) -> Iterator[list[str | None]]:
+def _telling(rows: Iterable[list[str | None]], tell: Tell, which: str) -> Iterator[list[str | None]]:
     due = 0.0
     for count, row in enumerate(rows):
         if count % 1_000 == 0 and time.monotonic() >= due:
