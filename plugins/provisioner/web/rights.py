@@ -26,6 +26,13 @@ read = Depends(requires_access_dag("GET", DagAccessEntity.RUN, DAG_ID))
 act = Depends(requires_access_dag("POST", DagAccessEntity.RUN, DAG_ID))
 
 
+def may_act(user: GetUserDep) -> bool:
+    """Tell whether the user may trigger runs: what a page offers, never what protects it."""
+    return get_auth_manager().is_authorized_dag(
+        method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id=DAG_ID), user=user
+    )
+
+
 def portal(user: GetUserDep) -> str:
     """Return the name of the user, who may authenticate subscribers; else refuse (403)."""
     manager = get_auth_manager()
@@ -43,3 +50,4 @@ def portal(user: GetUserDep) -> str:
 
 
 Portal = Annotated[str, Depends(portal)]
+MayAct = Annotated[bool, Depends(may_act)]
