@@ -1,15 +1,15 @@
 """
 ### What would this provider file do? Ask before it lands
 
-**What**: reads the CRM once more, plans every account under the given provider file with the nightly run's own code, and
-counts: accounts and requests by command, distributor and option, and what the gate would hold. Beside it the same
-for the file in use, so that what is out of sync anyhow shows. Nothing is sent, and no run sees it. The page
+**What**: reads the CRM once more, plans every account under the given provider file with the nightly run's own code,
+and counts: accounts and requests by command, distributor and option, and what the gate would hold. Beside it the
+same for the file in use, so that what is out of sync anyhow shows. Nothing is sent, and no run sees it. The page
 /provisioning/provider asks it; by hand works as well.
 
 **Parameters**: `provider_file`, the whole text of the file.
 
-**When it is red**: the message says which lines of the file are wrong, or that the CRM cannot be read. Nothing has to be
-put right: ask again.
+**When it is red**: the message says which lines of the file are wrong, or that the CRM cannot be read. Nothing has to
+be put right: ask again.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 -- it, attempts to authenticate, and actions of the CRM.
 -- Params: account, subscription_numbers, kinds (null for all), before_at, before_kind, before_id (the last row of the
 --   page before; null for the first page), limit.
--- Returns: at, kind (REQUEST, RUN, ATTEMPT), id, told (jsonb), body, response (bytea; null but for requests).
+-- Returns: at, kind (REQUEST, RUN, ATTEMPT, ACTION), id, told (jsonb), body, response (bytea; null but for requests).
 -- Paged by key, so that what is added meanwhile shifts nothing. An account has some hundred rows in years; each part is
 -- found by an index and cut before they are brought into one order.
 SELECT at, kind, id, told, body, response
@@ -71,6 +71,18 @@ FROM (
             < (%(before_at)s::timestamptz, %(before_kind)s::text, %(before_id)s::text))
        AND (%(kinds)s::text[] IS NULL OR 'ATTEMPT' = ANY (%(kinds)s::text[]))
      ORDER BY attempted_at DESC, attempt_number DESC LIMIT %(limit)s)
+    UNION ALL
+    (SELECT performed_at, 'ACTION', transaction_reference, jsonb_build_object(
+            'transaction_reference', transaction_reference, 'behaviour', behaviour,
+            'subscription_number', subscription_number, 'related_subscription_number', related_subscription_number,
+            'performed_by', performed_by, 'received_at', received_at, 'finished_at', finished_at, 'state', state,
+            'reason', reason, 'batch_id', batch_id), NULL, NULL
+     FROM action_inbox
+     WHERE subscription_number = ANY (%(subscription_numbers)s)
+       AND (%(before_at)s::timestamptz IS NULL OR (performed_at, 'ACTION', transaction_reference)
+            < (%(before_at)s::timestamptz, %(before_kind)s::text, %(before_id)s::text))
+       AND (%(kinds)s::text[] IS NULL OR 'ACTION' = ANY (%(kinds)s::text[]))
+     ORDER BY performed_at DESC, transaction_reference DESC LIMIT %(limit)s)
 ) AS happened
 ORDER BY at DESC, kind DESC, id DESC
 LIMIT %(limit)s;

@@ -45,7 +45,7 @@ def of_service(state: SubscriptionState, service: Service, provider: Provider) -
         return Becomes(because=f"breaks a rule: it {wanted.fault.problem}", tone=BAD)
     if wanted.unmapped:
         return Becomes(
-            because="has no option in the provider file: nothing is given for it, and nothing is taken from the account",
+            because="has no option in the provider file: nothing is given for it, nothing taken from the account",
             tone=BAD,
         )
     if wanted.options:
@@ -116,7 +116,7 @@ class Case:
     state: SubscriptionState | None
     rejected_because: str | None = None
     known: AccountState
-    target: AccountState = AccountState()
+    target: AccountState
     commands: Sequence[Command] = ()
     withheld_because: Sequence[str] = ()
     parked_because: str | None = None
@@ -136,7 +136,7 @@ class Headline:
 
 
 def headline(case: Case) -> Headline:
-    """Answer "why is it black?", or why it should not be; the first cause in the order in which they hide each other."""
+    """Answer "why is it black?", or say why it should not be: the first cause, since each hides those after it."""
     number = case.subscription_number
     if case.state is None and case.rejected_because is None:
         return _gone(case)

@@ -5,7 +5,6 @@
 CREATE INDEX batch_item_account ON batch_item (account, batch_id);
 CREATE INDEX rejected_row_account ON rejected_row (account, batch_id);
 CREATE INDEX rejected_row_subscription ON rejected_row (subscription_number, batch_id);
-CREATE INDEX held_removal_account ON held_removal (account);
 
 -- Questions "what would this provider file do?": asked on a page, answered by tucano_what_if. Counts only.
 CREATE TABLE what_if (
