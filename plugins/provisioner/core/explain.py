@@ -269,7 +269,7 @@ def _in_step(case: Case) -> Headline:
     if not case.target.options:
         return Headline(
             tone=WARN,
-            text=f"{number} is Active and in step, but none of its services is a channel option: there is nothing to see.",
+            text=f"{number} is Active and in step, but none of its services is a channel option.",
             next_step="See below what becomes of each service; the provider file and the CRM decide it.",
         )
     if not case.target.materials:
