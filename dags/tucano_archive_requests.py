@@ -4,10 +4,12 @@
 **What**: makes the log's partitions ahead of time; moves each month that ended before the cutoff to the archive, as
 metadata and in one transaction; proves before each move and once after all of them that the closed requests still add
 up to what Tucano is known to have. On the first of each month at 04:00 (PROVISIONING_TIMEZONE), or by hand. Open
-requests are not in the log and cannot be touched.
+requests are not in the log and cannot be touched. Attempts of portals to authenticate a subscriber are deleted when
+they are old.
 
 **Parameters**: `before` (a time; wins) or `keep_days` (default 90) say which months; `dry_run` shows months, rows and
-bytes in the log of `choose_months` and moves nothing.
+bytes in the log of `choose_months` and moves nothing. `keep_attempts_days` (default 90, at least 30) says how long
+attempts to authenticate are kept.
 
 **Result**: a row a month in `archive_manifest`. Both tiers are one in `request_history`.
 
@@ -16,6 +18,7 @@ bytes in the log of `choose_months` and moves nothing.
 - `look_for_strays`: closed requests lie outside all monthly partitions. docs/archive.md has the cure.
 - `move_month`: the message says why. Nothing of that month moved, unless it says so; the other months went on.
   "another archive task" and "never free" pass by themselves: trigger again.
+- `delete_attempts`: the old attempts to authenticate are still there. Nothing waits for it, nor it for others.
 - `prove`: the closed requests no longer add up to known state. No row is lost, see docs/archive.md.
 
 Triggering again is always safe: a month is whole in one tier at each moment, and what moved is left as it is.
@@ -41,6 +44,13 @@ PARAMS = {
         description="Archive the whole months that ended before this time. Wins over keep_days.",
     ),
     "keep_days": Param(90, type="integer", minimum=1, maximum=36500, description="Days that stay hot."),
+    "keep_attempts_days": Param(
+        90,
+        type="integer",
+        minimum=30,
+        maximum=36500,
+        description="Days that attempts to authenticate are kept.",
+    ),
     "dry_run": Param(False, type="boolean", description="Show months, rows and bytes; move nothing."),
 }
 
@@ -71,6 +81,11 @@ def tucano_archive_requests() -> None:
             return steps.maintain_partitions.refuse_strays(archive)
 
     @task
+    def delete_attempts() -> int:
+        with wiring.archive() as archive:
+            return steps.delete_attempts.run(archive, get_current_context()["params"])
+
+    @task
     def choose_months() -> dict[str, Any]:
         with wiring.archive() as archive:
             return wiring.told(steps.choose_months.run(archive, get_current_context()["params"]))
@@ -92,6 +107,7 @@ def tucano_archive_requests() -> None:
 
     make_partitions()
     look_for_strays()
+    delete_attempts()
     move_month.expand(month=months_to_move(choose_months())) >> prove()
 
 

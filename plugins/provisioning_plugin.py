@@ -7,15 +7,31 @@ the API server does; here there is nothing but the name.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
 
 class ProvisioningPlugin(AirflowPlugin):
-    """The portal's door. Its rights are those of `provisioner.web.rights`."""
+    """The portal's door and the pages. Their rights are those of `provisioner.web.rights`."""
 
     name = "provisioning"
+    # Airflow shows each in a frame: one in its navigation, one as a tab of every DAG run.
+    external_views: ClassVar[list[dict[str, str]]] = [
+        {
+            "name": "Provisioning",
+            "href": "/provisioning/",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "provisioning",
+        },
+        {
+            "name": "Provisioning",
+            "href": "/provisioning/runs/{DAG_ID}/{RUN_ID}",
+            "destination": "dag_run",
+            "url_route": "provisioning-run",
+        },
+    ]
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ ROOMS = (
     room(
         "plugins/provisioner/web",
         *(CORE, ADAPTERS, STEPS, "provisioner.web", "provisioner.wiring"),
-        *("fastapi", "starlette", "pydantic", "pydantic_core", "airflow", "psycopg", "yaml"),
+        *("fastapi", "starlette", "pydantic", "pydantic_core", "airflow", "psycopg", "yaml", "jinja2"),
     ),
     room("plugins/provisioner/wiring.py", CORE, ADAPTERS, STEPS, "airflow", "psycopg"),
     # Runs before there is an Airflow to ask for a connection.

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import ipaddress
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -41,18 +41,33 @@ class ProviderDocument:
     document: dict[str, Any]
 
 
-def read(path: Path) -> ProviderDocument:
-    """Read and check the provider file at *path*.
+class ProviderFileError(ConfigurationError):
+    """A provider file with mistakes; *problems* are these, in the order of their lines."""
 
-    Guarantees that `build(document)` gives the same provider again, also after a journey through PostgreSQL.
-    Raises ConfigurationError that names every mistake as file:line, the value and the cure.
-    """
+    def __init__(self, name: str, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        several = "s" if len(self.problems) > 1 else ""
+        told = "\n".join(f"{name}:{one.line}: {one.text}" for one in self.problems)
+        super().__init__(f"the provider file has {len(self.problems)} mistake{several}:\n{told}")
+
+
+def read(path: Path) -> ProviderDocument:
+    """Read and check the provider file at *path*, as `parse` does."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ConfigurationError(
             f"the provider file {path} cannot be read ({error.strerror}): put it there, see docs/provider.md"
         ) from error
+    return parse(content, str(path))
+
+
+def parse(content: bytes, name: str) -> ProviderDocument:
+    """Check *content*, a provider file that messages call *name*.
+
+    Guarantees that `build(document)` gives the same provider again, also after a journey through PostgreSQL.
+    Raises ProviderFileError that names every mistake as file:line, the value and the cure.
+    """
     document, lines, unreadable = yaml_lines.load(content)
     problems = set(unreadable)
     if document is not None:
@@ -61,10 +76,7 @@ def read(path: Path) -> ProviderDocument:
         judged = (*_against_schema(document, lines), *_across_sections(document, lines))
         problems.update(one for one in judged if one.line not in lost)
     if problems:
-        told = "\n".join(f"{path}:{one.line}: {one.text}" for one in sorted(problems))
-        raise ConfigurationError(
-            f"the provider file has {len(problems)} mistake{'s' if len(problems) > 1 else ''}:\n{told}"
-        )
+        raise ProviderFileError(name, problems)
     completed = {**document, "settings": asdict(policy.DEFAULT_SETTINGS) | (document.get("settings") or {})}
     return ProviderDocument(provider=build(completed), document=completed)
 

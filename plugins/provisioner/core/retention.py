@@ -11,6 +11,11 @@ from provisioner.core.errors import ConfigurationError, ProvisioningError
 
 # Days that closed requests stay hot: a quarter, the span in which an invoice is disputed.
 KEEP_DAYS: Final = 90
+# Days that attempts to authenticate are kept: as long as what they led to can be disputed. They tell when somebody
+# watched, so no longer than that.
+KEEP_ATTEMPTS_DAYS: Final = 90
+# Nobody deletes what a search for a guesser, or this month's dispute, still needs; the database refuses it as well.
+LEAST_ATTEMPTS_DAYS: Final = 30
 # A month is left alone until it has been over for this long: a transaction that closed its last request may still
 # be on its way to its commit.
 SETTLED: Final = timedelta(days=1)
@@ -92,6 +97,20 @@ def cutoff(*, before: datetime | None, keep_days: int | None, now: datetime) -> 
             f"before is {before}, in the future: what is not closed yet cannot be archived"
         )
     return before
+
+
+def attempts_cutoff(*, keep_days: int | None, now: datetime) -> datetime:
+    """Return the time before which attempts to authenticate are deleted.
+
+    Raises ConfigurationError for fewer days than LEAST_ATTEMPTS_DAYS.
+    """
+    days = KEEP_ATTEMPTS_DAYS if keep_days is None else keep_days
+    if days < LEAST_ATTEMPTS_DAYS:
+        raise ConfigurationError(
+            f"keep_attempts_days is {days}: keep attempts for at least {LEAST_ATTEMPTS_DAYS} days"
+        )
+    # An hour more than the least: the database's clock may be behind ours.
+    return now - timedelta(days=days, hours=1)
 
 
 def months_to_move(months: Iterable[HotMonth], *, cutoff: datetime, now: datetime) -> tuple[HotMonth, ...]:

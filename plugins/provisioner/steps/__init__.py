@@ -7,6 +7,9 @@ from provisioner.steps import (
     close_batch as close_batch,
 )
 from provisioner.steps import (
+    delete_attempts as delete_attempts,
+)
+from provisioner.steps import (
     delete_month as delete_month,
 )
 from provisioner.steps import (
@@ -56,4 +59,7 @@ from provisioner.steps import (
 )
 from provisioner.steps import (
     reset_subscription as reset_subscription,
+)
+from provisioner.steps import (
+    what_if as what_if,
 )

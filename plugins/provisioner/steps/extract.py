@@ -71,9 +71,7 @@ def run(connections: Connections, batch_id: int) -> dict[str, int]:
         crm.check_contract(source, filters)
         sql.run(db, "batch/clear_extract", batch_id=batch_id)
         sql.run(db, "desired_state/truncate_desired_state")
-        with db.cursor() as cursor, cursor.copy(sql.statement("desired_state/copy_desired_state")) as copy:
-            for block in _blocks(land(crm.stream(source, filters), batch_id, provider, landing)):
-                copy.write(block)
+        copy_in(db, land(crm.stream(source, filters), batch_id, provider, landing))
         # A filter has no yesterday to be compared with, so it is counted again in the same snapshot.
         counted = crm.count_rows(source, filters) if filters.any else None
         # Before the first join of what is landed: the planner still believes in the last landing.
@@ -95,6 +93,13 @@ def run(connections: Connections, batch_id: int) -> dict[str, int]:
         )
     failpoint("extract.committed")
     return {"rows": landing.rows, "rejected": len(landing.rejected), "accounts": accounts}
+
+
+def copy_in(db: sql.Connection, lines: Iterable[str]) -> None:
+    """Write *lines* of `land` to desired_state, which was emptied or made in this transaction."""
+    with db.cursor() as cursor, cursor.copy(sql.statement("desired_state/copy_desired_state")) as copy:
+        for block in _blocks(lines):
+            copy.write(block)
 
 
 def land(

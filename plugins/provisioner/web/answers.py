@@ -1,4 +1,7 @@
-"""One body for every answer that is not a success: {error_code, error_description}, whoever refused."""
+"""One body for every answer that is not a success: {error_code, error_description}, whoever refused.
+
+Who asks for a page with a browser gets the same as a page.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,12 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from provisioner.core.errors import ProvisioningError
+from provisioner.core.errors import ConfigurationError, ProvisioningError
+from provisioner.web import pages
 
 log = logging.getLogger(__name__)
 
@@ -60,22 +64,30 @@ def problem(
     return JSONResponse(body, status, {**(headers or {}), "Cache-Control": "no-store"})
 
 
-async def _of_http(_request: Request, error: Exception) -> JSONResponse:
+async def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 registered for it
     if error.status_code == 400 and not isinstance(error, Problematic):
         # FastAPI's word for bytes that are no text; text that is no JSON it calls 422.
         return problem(422, INVALID_REQUEST, "The body is not JSON in UTF-8.")
     code = error.code if isinstance(error, Problematic) else CODES.get(error.status_code, "REFUSED")
-    return problem(error.status_code, code, str(error.detail), error.headers)
+    return _answer(request, error.status_code, code, str(error.detail), error.headers)
 
 
-async def _of_validation(_request: Request, error: Exception) -> JSONResponse:
+async def _of_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 registered for it
     found = error.errors()
     code = (
         NOT_ONE_IDENTIFIER if any(one["type"] == "not_one_identifier" for one in found) else INVALID_REQUEST
     )
-    return problem(422, code, "; ".join(_in_words(found)))
+    return _answer(request, 422, code, "; ".join(_in_words(found)))
+
+
+def _answer(
+    request: Request, status: int, code: str, description: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    if pages.wants_page(request):
+        return pages.problem(request, status, description, headers)
+    return problem(status, code, description, headers)
 
 
 def _in_words(errors: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -87,7 +99,11 @@ def _in_words(errors: Sequence[Mapping[str, Any]]) -> list[str]:
     return words
 
 
-async def _of_ours(request: Request, error: Exception) -> JSONResponse:
-    # What is wrong on our side is the operator's business and stays in his log.
+async def _of_ours(request: Request, error: Exception) -> Response:
+    # What is wrong on our side is the operator's business and stays in his log; a page's readers are operators, and
+    # are told what they have to mend.
     log.error("%s %s failed: %s", request.method, request.url.path, error)
-    return problem(503, UNAVAILABLE, "The answer is not available now: try again soon.", {"Retry-After": "5"})
+    again = {"Retry-After": "5"}
+    if pages.wants_page(request) and isinstance(error, ConfigurationError):
+        return pages.problem(request, 503, str(error), again)
+    return _answer(request, 503, UNAVAILABLE, "The answer is not available now: try again soon.", again)

@@ -7,6 +7,7 @@ there the portal's user must also be allowed to trigger.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -26,6 +27,24 @@ read = Depends(requires_access_dag("GET", DagAccessEntity.RUN, DAG_ID))
 act = Depends(requires_access_dag("POST", DagAccessEntity.RUN, DAG_ID))
 
 
+def may_act(user: GetUserDep) -> bool:
+    """Tell whether the user may trigger runs: what a page offers, never what protects it."""
+    return get_auth_manager().is_authorized_dag(
+        method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id=DAG_ID), user=user
+    )
+
+
+def may_trigger(dag_id: str) -> Callable[[GetUserDep], bool]:
+    """Return a dependency that tells whether the user may trigger *dag_id*: for what a page offers, as may_act."""
+
+    def asked(user: GetUserDep) -> bool:
+        return get_auth_manager().is_authorized_dag(
+            method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id=dag_id), user=user
+        )
+
+    return asked
+
+
 def portal(user: GetUserDep) -> str:
     """Return the name of the user, who may authenticate subscribers; else refuse (403)."""
     manager = get_auth_manager()
@@ -43,3 +62,4 @@ def portal(user: GetUserDep) -> str:
 
 
 Portal = Annotated[str, Depends(portal)]
+MayAct = Annotated[bool, Depends(may_act)]

@@ -1,0 +1,4 @@
+-- what_if/create_landing.sql
+-- Tables of this transaction's own, by the names of those of a run: the run's statements, which name no schema, find
+-- these first. So a question is answered by the plan's own code, and no run sees it.  Returns: nothing.
+CREATE TEMPORARY TABLE desired_state (LIKE public.desired_state INCLUDING ALL) ON COMMIT DROP;
