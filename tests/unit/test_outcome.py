@@ -79,6 +79,12 @@ class TestOfEveryCommand:
 
         assert outcome == Rejected(error_code=f"HTTP_{status}", error_description="why")
 
+    @pytest.mark.parametrize("status", [301, 307, 400, 404, 409, 422, 499])
+    def test_decision_8_what_is_in_doubt_is_not_settled_by_an_answer_without_a_verdict(self, command, status):
+        answer = parse_answer(status, {}, b'{"error_description": "why"}', now=NOW)
+
+        assert classify(command, answer, in_doubt=True) == Unknown(reason=f"HTTP {status}")
+
     def test_too_many_requests_were_not_applied(self, command):
         assert outcome_of(command, 429, Retry_After="7") == Retry(
             after=7.0, maybe_applied=False, reached=True, reason="HTTP 429"

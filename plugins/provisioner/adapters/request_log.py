@@ -19,6 +19,7 @@ from provisioner.core.model import (
     SubscriptionNumber,
 )
 from provisioner.core.plan import apply
+from provisioner.core.questions import NO_QUESTIONS, Questions
 
 REQUEST_NUMBER = "PR-{:010d}"
 
@@ -44,11 +45,12 @@ class OpenRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenPlan:
-    """The open requests of one account in sending order."""
+    """The open requests of one account in sending order, and the questions that an answer left open."""
 
     plan_number: int
     unknown_attempts: int
     requests: tuple[OpenRequest, ...]
+    questions: Questions = NO_QUESTIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,15 @@ def read_open(db: sql.Connection, accounts: Iterable[AccountId]) -> dict[Account
     requests: dict[AccountId, list[OpenRequest]] = {}
     for row in sql.rows(db, "request_log/read_open_requests", accounts=list(accounts)):
         account, plan_number, unknown_attempts, sequence_number, request_number, subscription_number = row[:6]
-        _, _, _, body, state, sent_at, attempts = row[6:]
+        _, _, _, body, state, sent_at, attempts, in_question = row[6:]
+        if sequence_number is None:
+            found[account] = OpenPlan(
+                plan_number=plan_number,
+                unknown_attempts=unknown_attempts,
+                requests=(),
+                questions=Questions.unpack(in_question),
+            )
+            continue
         requests.setdefault(account, []).append(
             OpenRequest(
                 sequence_number=sequence_number,
@@ -100,7 +110,10 @@ def read_open(db: sql.Connection, accounts: Iterable[AccountId]) -> dict[Account
             )
         )
         found[account] = OpenPlan(
-            plan_number=plan_number, unknown_attempts=unknown_attempts, requests=tuple(requests[account])
+            plan_number=plan_number,
+            unknown_attempts=unknown_attempts,
+            requests=tuple(requests[account]),
+            questions=Questions.unpack(in_question),
         )
     return found
 
@@ -199,6 +212,16 @@ def park(db: sql.Connection, reason_by_account: Mapping[AccountId, str]) -> None
         "request_log/park_plans",
         accounts=list(reason_by_account),
         reasons=list(reason_by_account.values()),
+    )
+
+
+def put_in_question(db: sql.Connection, questions_by_account: Mapping[AccountId, Questions]) -> None:
+    """Write down the options that an answer left open; no questions: all are answered."""
+    sql.run(
+        db,
+        "request_log/put_in_question",
+        accounts=list(questions_by_account),
+        in_question=[",".join(questions.pack()) for questions in questions_by_account.values()],
     )
 
 

@@ -100,8 +100,12 @@ class Unauthorised:
 Outcome: TypeAlias = Completed | Rejected | SplitOptions | Retry | Unknown | Unauthorised
 
 
-def classify(command: Command, answer: Answer | TransportFailure) -> Outcome:
-    """Return what *answer* to *command* means. Total: every answer has exactly one outcome."""
+def classify(command: Command, answer: Answer | TransportFailure, *, in_doubt: bool = False) -> Outcome:
+    """Return what *answer* to *command* means. Total: every answer has exactly one outcome.
+
+    *in_doubt*: the request was sent before and may have been applied then. Only the platform's verdict settles it; a
+    redirect or a 4xx, of a proxy as a rule, refuses this sending and says nothing of the earlier one.
+    """
     match answer:
         case TransportFailure(sent=False, reason=reason):
             return Retry(after=None, maybe_applied=False, reached=False, reason=reason)
@@ -119,9 +123,9 @@ def classify(command: Command, answer: Answer | TransportFailure) -> Outcome:
             return _refusal(command, answer)
         case Answer(status=200):
             return Unknown(reason="HTTP 200 with a body that is not the contract's")
-        case Answer(status=status) if 300 <= status < 500:
+        case Answer(status=status) if 300 <= status < 500 and not in_doubt:
             return Rejected(error_code=f"HTTP_{status}", error_description=answer.error_description)
-        case Answer(status=status):  # other 5xx, a 2xx the contract does not have, no HTTP status at all
+        case Answer(status=status):  # other 5xx, a 2xx the contract does not have, a 4xx to what is in doubt
             return Unknown(reason=f"HTTP {status}")
 
 

@@ -22,6 +22,7 @@ from provisioner.core.model import (
     Subscription,
     SubscriptionNumber,
 )
+from provisioner.core.questions import NO_QUESTIONS, Questions
 from provisioner.steps.plan import maximum_devices
 from provisioner.steps.work import Candidate, Ending
 
@@ -55,6 +56,10 @@ class Draft:
     @property
     def account(self) -> AccountId:
         return self.candidate.item.account
+
+    @property
+    def questions(self) -> Questions:
+        return self.open_plan.questions if self.open_plan else NO_QUESTIONS
 
 
 def unanswered(open_plan: OpenPlan | None) -> OpenRequest | None:
@@ -103,10 +108,17 @@ def commands_for(
     *,
     single_options: bool = False,
     ever: AccountState | None = None,
+    questions: Questions = NO_QUESTIONS,
 ) -> tuple[Command, ...]:
-    """Return the plan of one account; with *ever* everything is asked for again, whatever is known."""
+    """Return the plan of one account; with *ever* everything is asked for again, whatever is known.
+
+    *questions* are asked again, one request an option.
+    """
     limits = maximum_devices(provider)
     target = desired.target(wish.desired, known, limits)
+    if questions and ever is None:
+        target, known = questions.ask(target, known)
+        single_options = True
     if ever is not None:
         return planning.plan_everything(
             account=account,
@@ -142,7 +154,8 @@ def _plan(draft: Draft, rows: Sequence[Subscription | RejectedRow], task: Task) 
         task.provider,
         single_options=draft.candidate.single_options,
         # Once: an account that is planned again in the same turn goes on from what the first answers taught.
-        ever=task.ever if draft.candidate.replans == 0 else None,
+        ever=task.ever if draft.candidate.replans == 0 and not draft.questions else None,
+        questions=draft.questions,
     )
     released = guard.release(commands, draft.candidate.item.allowed_removals)
     draft.commands = released.commands

@@ -99,6 +99,8 @@ def _write(db: sql.Connection, batch_id: int, reports: Sequence[Report]) -> None
         request_log.park(db, parked)
     if ended := [(r.account, r.ending.outcome, r.ending.explanation) for r in reports if r.ending]:
         batches.finish_items(db, batch_id, ended)
+    if asked := {report.account: report.questions for report in reports if report.questions is not None}:
+        request_log.put_in_question(db, asked)
     if released := {report.account: report.token for report in reports if report.release}:
         request_log.close_plans(db, released)
         claims.release(db, released)

@@ -21,6 +21,7 @@ from provisioner.core.model import (
 )
 from provisioner.core.outcome import Answer, Outcome, TransportFailure
 from provisioner.core.plan import blocked_by_rejection
+from provisioner.core.questions import NO_QUESTIONS, Questions
 from provisioner.failpoint import failpoint
 from provisioner.steps.pacing import Pace, pause
 from provisioner.steps.recorder import Recorder
@@ -150,7 +151,7 @@ class Sender:
                 failpoint("request.leaving")
                 answer = await self._client.send(request.request_number, request.body)
                 failpoint("request.answered")
-            outcome = outcomes.classify(request.command, answer)
+            outcome = outcomes.classify(request.command, answer, in_doubt=work.in_doubt)
             if not isinstance(outcome, outcomes.Retry):
                 if not isinstance(outcome, outcomes.Unknown):
                     self._silences = self._throttled = 0
@@ -222,12 +223,18 @@ class Sender:
         learned = outcomes.learn(work.known, request.command, outcome)
         if learned != work.known or isinstance(outcome, outcomes.Completed):
             report.known = work.known = learned
+        if isinstance(outcome, outcomes.SplitOptions):
+            left_open = Questions.of(request.command, in_doubt=work.in_doubt)
+            if left_open:
+                report.questions = work.questions = work.questions | left_open
         work.unknown_attempts = work.sends = 0
         if isinstance(request.command, RemoveMaterial) and request.command.serial_number in work.leaves:
             self._gone(work.account, request.command.serial_number).set()
         start_again = work.settling
         if isinstance(outcome, outcomes.Rejected | outcomes.SplitOptions):
             start_again |= isinstance(outcome, outcomes.SplitOptions) or outcome.forget_account
+            if isinstance(outcome, outcomes.Rejected) and outcome.forget_account and work.questions:
+                report.questions = work.questions = NO_QUESTIONS  # what does not exist has no options
             if not start_again or work.replans >= REPLANS:
                 work.rejected.append(
                     f"{wire.name_of(request.command)} {request.request_number}: {outcome.error_code}"
@@ -248,6 +255,8 @@ class Sender:
             report.arm = work.requests[0].sequence_number
         else:
             report.ending = ending_of(work.rejected, work.withheld, sent=True)
+            if work.questions and not work.rejected and not work.withheld:
+                report.questions = NO_QUESTIONS  # all of them were asked by this plan, and answered
             report.release = True
         return report, None
 

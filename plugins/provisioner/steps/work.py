@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from provisioner.adapters.batches import Item
 from provisioner.adapters.request_log import Closing, OpenRequest
 from provisioner.core.model import AccountId, AccountState, SerialNumber
+from provisioner.core.questions import NO_QUESTIONS, Questions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,8 @@ class Work:
 
     *lease_ends* is by this process's monotonic clock. *settling*: the one request is an earlier one without an
     answer; when it has one, the account is planned anew. *sends* counts those of the current request, *back_off* is
-    the pause in seconds before the next one. *waits_for*: boxes that must leave another account first.
+    the pause in seconds before the next one. *waits_for*: boxes that must leave another account first. *questions* are
+    asked by these requests, and answered when all of them are done.
     """
 
     item: Item
@@ -46,6 +48,12 @@ class Work:
     rejected: list[str] = field(default_factory=list)
     waits_for: dict[SerialNumber, AccountId] = field(default_factory=dict)
     leaves: frozenset[SerialNumber] = frozenset()
+    questions: Questions = NO_QUESTIONS
+
+    @property
+    def in_doubt(self) -> bool:
+        """Tell whether the current request was sent before and may have been applied then."""
+        return self.settling or self.unknown_attempts > 0
 
     @property
     def account(self) -> AccountId:
@@ -73,5 +81,6 @@ class Report:
     unknown: tuple[int, int, str] | None = None
     disarm: tuple[int, str] | None = None
     parked_because: str | None = None
+    questions: Questions | None = None
     ending: Ending | None = None
     release: bool = False
