@@ -23,6 +23,7 @@ from demo.launcher.databases import CRM_ROLES, prepare_crm, prepare_provisioning
 from demo.launcher.postgres import PostgresServer
 from provisioner import migrate
 from provisioner.adapters.archive_connection import ArchiveConnection
+from tests.integration.nursery import Nursery
 from tests.integration.old_requests import OldRequests
 from tests.integration.stage import Stage, opened
 from tests.simulator_process import SimulatorProcess
@@ -154,6 +155,13 @@ def stage(module_stage: Stage) -> Iterator[Stage]:
     yield module_stage
     module_stage.platform.clear_faults()
     module_stage.platform.capacity(None)
+
+
+@pytest.fixture(scope="module")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    """Where a module's tests get worker processes from."""
+    with Nursery(tmp_path_factory.mktemp("nursery") / "workers.log") as found:
+        yield found
 
 
 @pytest.fixture

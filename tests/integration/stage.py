@@ -123,6 +123,20 @@ class Stage:
         """Return a run that nobody asked for before."""
         return reset_run.Run(run_id=f"night {next(_runs)}", requested_by="tester")
 
+    def environment(self, work: str, **told: object) -> dict[str, str]:
+        """Return what a process that does *work* on this stage has to be told (worker.py)."""
+        ours = self.connections
+        return {
+            "WORK": work,
+            "PROVISIONING_DSN": ours.provisioning_dsn,
+            "CRM_DSN": ours.crm_dsn,
+            "TUCANO_URL": ours.tucano.url,
+            "TUCANO_USER": ours.tucano.user,
+            "TUCANO_PASSWORD": ours.tucano.password,
+            "RUN_ID": self.next_run().run_id,
+            "PROVIDER_FILE": str(self.write_provider()),
+        } | {name: str(value) for name, value in told.items()}
+
     def write_provider(self) -> Path:
         """Write the provider file as it stands now."""
         self.provider_file.write_text(yaml.safe_dump(self.provider), encoding="utf-8")

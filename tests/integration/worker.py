@@ -1,26 +1,118 @@
-"""A reset run in a process of its own, for tests that kill it: addresses come from the environment."""
+"""One door's work in a process of its own, for tests that kill, freeze and mislead it: told by its environment.
+
+WORK names what is done: 'run' (a whole reset run), 'dispatch' (one chunk of a batch), 'single' (one subscription).
+CLOCK_JUMPS sets this process's wall clock wrong, in seconds: '0,-3600' is right at its first look and an hour slow
+at the next, and so on in turn. FAILPOINTS_PASSED is a file to be told of failpoints. Nothing of the product is
+imported before that.
+"""
 
 from __future__ import annotations
 
+import datetime
+import itertools
 import os
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from provisioner.adapters.connections import Connections
-from provisioner.adapters.tucano import Endpoint
-from provisioner.steps import reset_run
+if TYPE_CHECKING:
+    from provisioner.adapters.connections import Connections
 
-if __name__ == "__main__":
-    environment = os.environ
-    reset_run.run_all(
-        Connections(
-            provisioning_dsn=environment["PROVISIONING_DSN"],
-            crm_dsn=environment["CRM_DSN"],
-            tucano=Endpoint(
-                url=environment["TUCANO_URL"],
-                user=environment["TUCANO_USER"],
-                password=environment["TUCANO_PASSWORD"],
-            ),
+Environment = Mapping[str, str]
+
+
+def main(environment: Environment = os.environ) -> None:
+    """Do what *environment* says; what goes wrong is raised."""
+    if environment.get("CLOCK_JUMPS"):
+        mislead([float(one) for one in environment["CLOCK_JUMPS"].split(",")])
+    if environment.get("FAILPOINTS_PASSED"):
+        tell_failpoints(Path(environment["FAILPOINTS_PASSED"]))
+    WORKS[environment["WORK"]](connections_of(environment), environment)
+
+
+def mislead(jumps: list[float]) -> None:
+    """Let every look at the wall clock be wrong by the next of *jumps*."""
+    turns = itertools.cycle(jumps)
+    right = time.time
+
+    class Misled(datetime.datetime):
+        """The time of a host whose clock jumps."""
+
+        @classmethod
+        def now(cls, tz: datetime.tzinfo | None = None) -> Misled:
+            return cls.fromtimestamp(time.time(), tz)
+
+        @classmethod
+        def utcnow(cls) -> Misled:
+            return cls.now(datetime.UTC).replace(tzinfo=None)
+
+    time.time = lambda: right() + next(turns)
+    datetime.datetime = Misled  # type: ignore[misc]
+
+
+def tell_failpoints(file: Path) -> None:
+    """Write the name of each failpoint to *file* as it is passed."""
+    from provisioner import failpoint
+
+    def told(name: str) -> None:
+        with file.open("a", encoding="utf-8") as passed:
+            passed.write(f"{name}\n")
+
+    failpoint.failpoint = told
+
+
+def connections_of(environment: Environment) -> Connections:
+    """Return where everything is."""
+    from provisioner.adapters.connections import Connections
+    from provisioner.adapters.tucano import Endpoint
+
+    return Connections(
+        provisioning_dsn=environment["PROVISIONING_DSN"],
+        crm_dsn=environment["CRM_DSN"],
+        tucano=Endpoint(
+            url=environment["TUCANO_URL"],
+            user=environment["TUCANO_USER"],
+            password=environment["TUCANO_PASSWORD"],
         ),
-        reset_run.Run(run_id=environment["RUN_ID"], requested_by="tester"),
+    )
+
+
+def run(connections: Connections, environment: Environment) -> None:
+    """Do a whole reset run."""
+    from provisioner.steps import reset_run
+
+    asked = reset_run.Run(run_id=environment["RUN_ID"], requested_by="tester")
+    reset_run.run_all(connections, asked, provider_file=Path(environment["PROVIDER_FILE"]))
+
+
+def dispatch(connections: Connections, environment: Environment) -> None:
+    """Send one chunk of a batch that is planned."""
+    from provisioner.steps import dispatch
+
+    dispatch.run(connections, int(environment["BATCH_ID"]), int(environment["CHUNK"]))
+
+
+def single(connections: Connections, environment: Environment) -> None:
+    """Reset one subscription."""
+    from provisioner.steps import reset_run, reset_subscription
+
+    asked = reset_run.Run(run_id=environment["RUN_ID"], requested_by="tester")
+    found = reset_subscription.look(
+        connections,
+        asked,
+        {"subscription_number": environment["SUBSCRIPTION"]},
         provider_file=Path(environment["PROVIDER_FILE"]),
     )
+    reset_subscription.send(connections, found.batch_id)
+
+
+WORKS: dict[str, Callable[[Connections, Environment], None]] = {
+    "run": run,
+    "dispatch": dispatch,
+    "single": single,
+}
+
+
+if __name__ == "__main__":
+    main()

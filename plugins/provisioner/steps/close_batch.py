@@ -58,6 +58,7 @@ def run(connections: Connections, batch_id: int) -> dict[str, int]:
         sql.run(
             db, "batch/close_batch", batch_id=batch_id, counts=json.dumps(counts.as_dict()), summary=summary
         )
+        failpoint("close.written")
     failpoint("close.committed")
     if problems:
         raise RunFailed(summary)

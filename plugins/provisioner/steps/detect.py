@@ -5,6 +5,7 @@ from __future__ import annotations
 from provisioner.adapters import batches, sql
 from provisioner.adapters.connections import Connections
 from provisioner.core.errors import SourceError
+from provisioner.failpoint import failpoint
 
 
 def run(connections: Connections, batch_id: int, *, by_fingerprint: bool = True) -> int:
@@ -24,4 +25,6 @@ def run(connections: Connections, batch_id: int, *, by_fingerprint: bool = True)
         if not batch.filtered:
             sql.run(db, "desired_state/insert_gone", batch_id=batch_id)
         (out_of_sync,) = sql.one(db, "batch/set_detected", batch_id=batch_id)
+        failpoint("detect.written")
+    failpoint("detect.committed")
     return int(out_of_sync)

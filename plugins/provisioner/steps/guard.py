@@ -9,6 +9,7 @@ from provisioner.adapters import batches, sql
 from provisioner.adapters.batches import Chunk
 from provisioner.adapters.connections import Connections
 from provisioner.core import guard
+from provisioner.failpoint import failpoint
 from provisioner.steps.load_provider import of_batch
 
 
@@ -58,7 +59,10 @@ def run(connections: Connections, batch_id: int) -> list[Chunk]:
         )
         if not batch.dry_run and (held := batches.read_held(db, batch_id)):
             sql.run(db, "batch/set_held_hash", batch_id=batch_id, held_hash=hash_of(held))
-        return [] if batch.dry_run or verdict.whole_plan else batches.list_chunks(db, batch_id)
+        chunks = [] if batch.dry_run or verdict.whole_plan else batches.list_chunks(db, batch_id)
+        failpoint("guard.written")
+    failpoint("guard.committed")
+    return chunks
 
 
 def hash_of(held: list[batches.Held]) -> str:

@@ -9,6 +9,7 @@ from provisioner.adapters import batches, provider_file, sql
 from provisioner.adapters.connections import Connections
 from provisioner.core.errors import ConfigurationError
 from provisioner.core.model import LifeCycleState, Provider
+from provisioner.failpoint import failpoint
 
 PROVIDER_FILE = Path(__file__).resolve().parents[3] / "include" / "provider" / "tucano.yaml"
 
@@ -31,6 +32,8 @@ def run(connections: Connections, batch_id: int, path: Path = PROVIDER_FILE) -> 
             document=json.dumps(loaded.document),
         )
         sql.run(db, "batch/set_provider", batch_id=batch_id, hash=provider.hash)
+        failpoint("provider.written")
+    failpoint("provider.committed")
     refuse_unless_effective(provider)
     return provider.hash
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from provisioner.adapters import batches, sql
 from provisioner.adapters.connections import Connections
+from provisioner.failpoint import failpoint
 
 
 def run(
@@ -21,7 +22,7 @@ def run(
     """Return the number of the run's batch; a second attempt of the same run gets the same one."""
     with connections.provisioning() as db:
         sql.run(db, "batch/make_partitions")
-        return batches.open_batch(
+        batch_id = batches.open_batch(
             db,
             cause=cause,
             run_id=run_id,
@@ -30,3 +31,6 @@ def run(
             filtered=filtered,
             dry_run=dry_run,
         )
+        failpoint("batch.written")
+    failpoint("batch.committed")
+    return batch_id

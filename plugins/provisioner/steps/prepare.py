@@ -63,6 +63,7 @@ def _claim(
     # Committed at once: a claim that waits for another one's transaction could wait in a circle.
     with db.transaction():
         taken = claims.take(db, wanted, owner=task.owner, lease=LEASE) if wanted else {}
+        failpoint("claim.taken")
     failpoint("claim.committed")
     ours: list[tuple[Candidate, int, float]] = []
     for candidate in candidates:

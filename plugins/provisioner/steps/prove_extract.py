@@ -6,6 +6,7 @@ from provisioner.adapters import batches, sql
 from provisioner.adapters.connections import Connections
 from provisioner.core import guard
 from provisioner.core.errors import SourceError
+from provisioner.failpoint import failpoint
 from provisioner.steps.load_provider import of_batch
 
 
@@ -33,4 +34,6 @@ def run(connections: Connections, batch_id: int) -> list[str]:
             extract_whole=not reasons,
             not_whole_because=list(reasons),
         )
+        failpoint("proof.written")
+    failpoint("proof.committed")
     return list(reasons)

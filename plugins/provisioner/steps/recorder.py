@@ -76,6 +76,7 @@ def write_reports(db: sql.Connection, batch_id: int, reports: Sequence[Report]) 
     """
     with db.transaction():
         held = claims.hold(db, {report.account: report.token for report in reports})
+        failpoint("outcome.held")
         valid = [report for report in reports if report.account in held]
         with db.pipeline():
             _write(db, batch_id, valid)
