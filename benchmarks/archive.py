@@ -17,7 +17,7 @@ from demo.launcher.postgres import PostgresServer
 from provisioner.adapters.archive_connection import ArchiveConnection
 from provisioner.core import policy
 from provisioner.core.retention import parse_month
-from provisioner.steps import move_month
+from provisioner.steps import move_month, swap_month
 from provisioner.steps.reset_run import Run
 
 MONTH = "2026-01"
@@ -150,7 +150,7 @@ def archive_writer_max_ms(month: OldMonth, tell: Tell, repetitions: int) -> Rati
     longest = []
     for _ in range(min(repetitions, ROUNDS)):
         with month.archive.open() as db:
-            move_month.check_bounds(
+            swap_month.check_bounds(
                 db, parse_month(MONTH)
             )  # else the wait is for the month alone, and harmless
         reading = threading.Event()

@@ -7,19 +7,19 @@ up to what Tucano is known to have. On the first of each month at 04:00 (PROVISI
 requests are not in the log and cannot be touched. Attempts of portals to authenticate a subscriber are deleted when
 they are old.
 
-**Parameters**: `before` (a time; wins) or `keep_days` (default 90) say which months; `dry_run` shows months, rows and
-bytes in the log of `choose_months` and moves nothing. `keep_attempts_days` (default 90, at least 30) says how long
-attempts to authenticate are kept.
+**Parameters**: `before` (a time; wins) or `keep_days` say which months; without them `settings.keep_days` of
+include/provider/tucano.yaml does (90). `dry_run` shows months, rows and bytes in the log of `choose_months` and moves
+nothing. `keep_attempts_days` (default 90, at least 30) says how long attempts to authenticate are kept.
 
 **Result**: a row a month in `archive_manifest`. Both tiers are one in `request_history`.
 
 **When it is red**
 - `make_partitions`: the partitions of the next months could not be made. Nothing else waits for it, nor it for others.
 - `look_for_strays`: closed requests lie outside all monthly partitions. docs/archive.md has the cure.
-- `move_month`: the message says why. Nothing of that month moved, unless it says so; the other months went on.
+- `move_month`: the message says why. The month is where it was, or was given back; the other months went on.
   "another archive task" and "never free" pass by themselves: trigger again.
 - `delete_attempts`: the old attempts to authenticate are still there. Nothing waits for it, nor it for others.
-- `prove`: the closed requests no longer add up to known state. No row is lost, see docs/archive.md.
+- `prove`: the closed requests no longer add up to known state. What this run moved was given back: docs/archive.md.
 
 Triggering again is always safe: a month is whole in one tier at each moment, and what moved is left as it is.
 """
@@ -43,13 +43,19 @@ PARAMS = {
         format="date-time",
         description="Archive the whole months that ended before this time. Wins over keep_days.",
     ),
-    "keep_days": Param(90, type="integer", minimum=1, maximum=36500, description="Days that stay hot."),
     "keep_attempts_days": Param(
         90,
         type="integer",
         minimum=30,
         maximum=36500,
         description="Days that attempts to authenticate are kept.",
+    ),
+    "keep_days": Param(
+        None,
+        type=["null", "integer"],
+        minimum=1,
+        maximum=36500,
+        description="Days that stay hot; empty for keep_days of include/provider/tucano.yaml.",
     ),
     "dry_run": Param(False, type="boolean", description="Show months, rows and bytes; move nothing."),
 }
@@ -103,7 +109,7 @@ def tucano_archive_requests() -> None:
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def prove() -> dict[str, int]:
         with wiring.archive() as archive:
-            return wiring.told(steps.prove_archive.run(archive))
+            return wiring.told(steps.prove_archive.run(archive, wiring.run_of(get_current_context())))
 
     make_partitions()
     look_for_strays()

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import psycopg
 import pytest
 
 from provisioner.adapters import archive
-from provisioner.core.errors import PlatformUnavailable, SourceError
+from provisioner.core.errors import PlatformUnavailable
 from provisioner.core.model import AccountState
 from provisioner.core.retention import NotProven
-from provisioner.steps import choose_months, maintain_partitions, move_month, prove_archive
+from provisioner.steps import move_month, prove_archive, swap_month
 from tests.integration.old_requests import OLD, RUN, OldRequests, at
 
 JANUARY, FEBRUARY = OLD
-
-FAILPOINTS = (
-    *("archive.after_check", "archive.after_validate", "archive.after_proof", "archive.after_detach"),
-    *("archive.after_attach", "archive.before_commit", "archive.after_commit", "archive.after_look_back"),
-)
-# Runs a step as a task does, in a process that a failpoint may kill.
-MOVE = """
-import sys
-from provisioner.adapters.archive_connection import ArchiveConnection
-from provisioner.steps import move_month
-from provisioner.steps.reset_run import Run
-move_month.run(ArchiveConnection(dsn=sys.stdin.read()), "2026-01", Run(run_id="by hand", requested_by="tester"))
-"""
 
 
 @pytest.fixture
@@ -100,9 +83,9 @@ def test_attaching_takes_the_validated_check_for_the_look_at_the_rows(filled: Ol
     with filled.archive.open() as db:
         db.execute("SET client_min_messages = debug1")
         db.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
-        move_month.check_bounds(db, JANUARY)
+        swap_month.check_bounds(db, JANUARY)
         with db.transaction():
-            move_month.exchange(db, JANUARY)
+            swap_month.exchange(db, JANUARY)
 
     assert [one for one in told if "is implied by existing constraints" in one and "_2026_01" in one]
 
@@ -197,43 +180,13 @@ def test_the_accounts_out_of_sync_are_the_same_before_and_after(filled: OldReque
     ) == [(str(len(before)), True)]
 
 
-# -- killed, cut off, refused ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("failpoint", FAILPOINTS)
-def test_killed_at_any_step_the_month_is_in_one_place_and_the_next_run_finishes(
-    filled: OldRequests, failpoint: str
-) -> None:
-    before = everything(filled)
-
-    killed = run_and_kill(filled, failpoint)
-    after_kill = everything(filled)
-    move_month.run(filled.archive, "2026-01", RUN)
-    prove_archive.run(filled.archive)
-
-    assert killed == -9
-    assert [number for number, *_ in after_kill] == [number for number, *_ in before]
-    assert len({tier for _, tier, _, closed_at in after_kill if closed_at < JANUARY.ends_at}) == 1  # type: ignore[operator]
-    assert len(everything(filled)) == len(before)
-    assert months_of(filled, "request_log").keys() == {"2026-02"}
-    assert filled.rows("SELECT operation, verified_at IS NOT NULL FROM archive_manifest") == [
-        ("ARCHIVE", True)
-    ]
+# -- cut off, refused ------------------------------------------------------------------------------
 
 
 def check_bounds(old: OldRequests) -> None:
     """Do what waits for readers of the month alone, so that the next wait is the one for the whole log."""
     with old.archive.open() as db:
-        move_month.check_bounds(db, JANUARY)
-
-
-def run_and_kill(old: OldRequests, failpoint: str, program: str = MOVE) -> int:
-    environment = os.environ | {
-        "PROVISIONING_FAILPOINT": failpoint,
-        "PYTHONPATH": str(Path("plugins").resolve()),
-    }
-    command = [sys.executable, "-c", program]
-    return subprocess.run(command, input=old.archive.dsn.encode(), env=environment, check=False).returncode
+        swap_month.check_bounds(db, JANUARY)
 
 
 def test_a_connection_cut_before_the_commit_leaves_the_month_hot(filled: OldRequests) -> None:
@@ -302,75 +255,3 @@ def test_a_long_reader_is_let_through_and_writers_wait_for_us_no_longer_than_a_b
     assert filled.rows("SELECT count(*) FROM request_archive")[0][0] > 20
     assert filled.rows("SELECT count(*) FROM request_log WHERE account = 'W'")[0][0] == len(waits) > 50
     assert max(waits) < 0.5, "lock_timeout bounds what a writer waits behind us"
-
-
-# -- which months ----------------------------------------------------------------------------------
-
-
-def test_a_dry_run_shows_months_rows_and_bytes_and_moves_nothing(filled: OldRequests) -> None:
-    chosen = choose_months.run(filled.archive, {"before": "2026-02-01T00:00:00Z", "keep_days": 90})
-
-    assert [(one["month"], one["rows"]) for one in chosen["months"]] == [
-        ("2026-01", months_of(filled, "request_log")["2026-01"])
-    ]
-    assert chosen["months"][0]["bytes"] > 8192
-    assert choose_months.to_move(chosen, {"dry_run": True}) == []
-    assert choose_months.to_move(chosen, {"dry_run": False}) == ["2026-01"]
-    assert filled.count("request_archive") == 0
-
-
-def test_the_current_month_is_never_chosen(filled: OldRequests) -> None:
-    chosen = choose_months.run(filled.archive, {"keep_days": 1})
-
-    assert [one["month"] for one in chosen["months"]] == ["2026-01", "2026-02"]
-
-
-def test_a_month_with_rows_astray_is_not_moved_and_the_cure_brings_them_home(filled: OldRequests) -> None:
-    filled.close("S0000000001", "CHECKPOINT", at("2025-12-24 12:00"), state=AccountState())
-    with pytest.raises(SourceError, match=r"1 closed requests of 2025-12-24 .* rehome_stray_requests"):
-        maintain_partitions.refuse_strays(filled.archive)
-
-    with filled.archive.open() as db:
-        homes = db.execute("SELECT month::text, requests FROM rehome_stray_requests()").fetchall()
-
-    assert homes == [("2025-12-01", 1)]
-    assert maintain_partitions.refuse_strays(filled.archive) == 0
-    assert filled.count("request_log_2025_12") == 1
-
-
-def test_partitions_are_made_ahead_though_rows_are_astray(filled: OldRequests) -> None:
-    filled.close("S0000000001", "CHECKPOINT", at("2025-12-24 12:00"), state=AccountState())
-    ((latest,),) = filled.rows(
-        "SELECT max(relname::text) FROM pg_class WHERE relname ~ '^request_log_\\d{4}_\\d\\d$'"
-    )
-    filled.owner.execute(f"DROP TABLE {latest}")
-
-    assert maintain_partitions.run(filled.archive) == [latest]
-
-
-# -- rights ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        *(
-            f"INSERT INTO {table} DEFAULT VALUES"
-            for table in ("known_state", "open_request", "open_plan", "batch")
-        ),
-        *(
-            f"DELETE FROM {table}"  # noqa: S608
-            for table in ("known_state", "open_request", "archive_manifest", "desired_state")
-        ),
-        "UPDATE known_state SET version = 2",
-        "UPDATE open_request SET attempts = 9",
-        "UPDATE archive_manifest SET rows_before = 0",
-        "TRUNCATE known_state",
-        "ALTER TABLE known_state ADD COLUMN x text",
-    ],
-)
-def test_the_role_that_archives_can_write_nothing_that_is_compared(
-    filled: OldRequests, statement: str
-) -> None:
-    with filled.archive.open() as db, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        db.execute(statement)

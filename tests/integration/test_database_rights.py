@@ -28,7 +28,7 @@ WRITES = {
         "desired_state": {"INSERT", "DELETE", "TRUNCATE"},
     },
     # Of the manifest he may add a row and complete it; its history is the owner's.
-    "archivist": {"archive_manifest": {"INSERT", "UPDATE"}},
+    "archivist": {"archive_manifest": {"INSERT", "UPDATE"}, "forgotten_person": {"INSERT"}},
     # A portal's question is kept, by whoever answers it.
     "pages": {"authentication_attempt": {"INSERT"}},
     "data_team": {},

@@ -125,7 +125,7 @@ def test_the_hash_does_not_know_order_comments_or_how_a_number_is_written(path):
 def test_the_hash_does_not_know_whether_a_default_was_written_out(path):
     assert (
         accepted(path, SMALL).provider.hash
-        == accepted(path, SMALL + "settings: {keep_days: 92}").provider.hash
+        == accepted(path, SMALL + "settings: {keep_days: 90}").provider.hash
     )
 
 

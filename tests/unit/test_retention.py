@@ -8,6 +8,7 @@ import pytest
 
 from provisioner.core import retention
 from provisioner.core.errors import ConfigurationError
+from provisioner.core.policy import DEFAULT_SETTINGS
 from provisioner.core.retention import Content, Fold, HotMonth, Month, NotProven, Partition
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -45,10 +46,10 @@ def test_a_month_is_left_alone_until_it_has_been_over_for_a_day() -> None:
     ]
 
 
-def test_days_to_keep_are_ninety_unless_told_and_a_time_wins() -> None:
+def test_days_to_keep_are_ninety_unless_the_operator_says_otherwise_and_a_time_wins() -> None:
     before = datetime(2026, 5, 1, tzinfo=UTC)
 
-    assert retention.cutoff(before=None, keep_days=None, now=NOW) == NOW - timedelta(days=90)
+    assert DEFAULT_SETTINGS.keep_days == 90
     assert retention.cutoff(before=None, keep_days=30, now=NOW) == NOW - timedelta(days=30)
     assert retention.cutoff(before=before, keep_days=30, now=NOW) == before
 
@@ -57,13 +58,11 @@ def test_days_to_keep_are_ninety_unless_told_and_a_time_wins() -> None:
     ("before", "keep_days", "says"),
     [
         (None, 0, "keep at least one day"),
-        (datetime(2026, 5, 1), None, "without a time zone"),  # noqa: DTZ001
-        (NOW + timedelta(seconds=1), None, "in the future"),
+        (datetime(2026, 5, 1), 90, "without a time zone"),  # noqa: DTZ001
+        (NOW + timedelta(seconds=1), 90, "in the future"),
     ],
 )
-def test_a_cutoff_that_makes_no_sense_is_refused(
-    before: datetime | None, keep_days: int | None, says: str
-) -> None:
+def test_a_cutoff_that_makes_no_sense_is_refused(before: datetime | None, keep_days: int, says: str) -> None:
     with pytest.raises(ConfigurationError, match=says):
         retention.cutoff(before=before, keep_days=keep_days, now=NOW)
 
@@ -92,7 +91,7 @@ COLD = Partition(parent="request_archive", table=1, file=10, touched=0)
 
 
 def test_a_move_of_one_table_and_nothing_else_passes() -> None:
-    retention.refuse_other_partitions([HOT, OTHER], [COLD, OTHER], moved=1)
+    retention.refuse_other_partitions([HOT, OTHER], [COLD, OTHER], moved=1, to="request_archive")
 
 
 @pytest.mark.parametrize(
@@ -110,18 +109,19 @@ def test_a_move_of_one_table_and_nothing_else_passes() -> None:
 )
 def test_a_move_that_changes_anything_else_is_refused(after: list[Partition]) -> None:
     with pytest.raises(NotProven, match="rolled back"):
-        retention.refuse_other_partitions([HOT, OTHER], after, moved=1)
+        retention.refuse_other_partitions([HOT, OTHER], after, moved=1, to="request_archive")
 
 
 def test_another_content_or_another_fold_is_refused() -> None:
     content = Content(rows=2, checksum=7, first_log_number=1, last_log_number=2)
     fold = Fold(accounts=1, accounts_digest=5, things=2, things_digest=9)
-    retention.refuse_other_content(content, content, month=month("2026-01"))
+    retention.refuse_other_content(2, 7, content, month=month("2026-01"))
     retention.refuse_another_fold(fold, fold, [], when="now")
 
     with pytest.raises(NotProven, match="2026-01 had 2 rows"):
         retention.refuse_other_content(
-            content,
+            2,
+            7,
             Content(rows=2, checksum=8, first_log_number=1, last_log_number=2),
             month=month("2026-01"),
         )

@@ -1,5 +1,8 @@
 -- archive/find_accounts.sql
--- Whose requests are a subscription's?  Params: subscription_number.  Returns: account.
-SELECT DISTINCT account FROM logged_request WHERE subscription_number = %(subscription_number)s
+-- Which accounts are a subscription's: those it was ever seen with, and the one called like it.
+-- Params: subscription_number.  Returns: account.
+SELECT account FROM accounts_of(%(subscription_number)s)
+UNION
+SELECT account FROM desired_state WHERE subscription_numbers @> ARRAY[%(subscription_number)s::text]
 UNION
 SELECT %(subscription_number)s;

@@ -27,13 +27,15 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unverified:
-    """A move that was committed, but whose look back never came."""
+class Moved:
+    """A move that was committed, as its manifest row tells it, and whose look back is still to come."""
 
     manifest_number: int
     month: Month
     rows: int
     checksum: int
+    performed_by: str
+    run_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,12 +201,14 @@ def complete(
     )
 
 
-def unverified(db: sql.Connection) -> list[Unverified]:
+def unverified(db: sql.Connection) -> list[Moved]:
     """Return the moves that await their look back."""
-    return [
-        Unverified(manifest_number=number, month=Month(first_day=month), rows=rows, checksum=int(checksum))
-        for number, month, rows, checksum in sql.rows(db, "archive/list_unverified")
-    ]
+    return [_moved(row) for row in sql.rows(db, "archive/list_unverified")]
+
+
+def moved_by(db: sql.Connection, run_id: str) -> list[Moved]:
+    """Return the moves of a run after which nothing else was done to the month."""
+    return [_moved(row) for row in sql.rows(db, "archive/list_moved", run_id=run_id)]
 
 
 def kept(db: sql.Connection, month: Month) -> KeptMonth | None:
@@ -243,6 +247,48 @@ def count_open(db: sql.Connection, accounts: list[AccountId]) -> int:
     return int(requests)
 
 
+def personal_bodies(db: sql.Connection, accounts: list[AccountId]) -> list[bytes]:
+    """Return the bodies, hot and cold, in which people of *accounts* are told to Tucano."""
+    return [bytes(body) for (body,) in sql.rows(db, "archive/find_personal_bodies", accounts=accounts)]
+
+
+def forget_in_texts(
+    db: sql.Connection, accounts: list[AccountId], subscription_numbers: list[str], words: list[str]
+) -> dict[str, int]:
+    """Blank what is written about people besides the log; return how many rows had something, by table."""
+    (found,) = sql.one(
+        db,
+        "archive/forget_in_texts",
+        accounts=accounts,
+        subscription_numbers=subscription_numbers,
+        words=words,
+    )
+    return dict(found)
+
+
+def record_forgotten(
+    db: sql.Connection,
+    *,
+    subscription_number: str,
+    accounts: list[AccountId],
+    reason: str,
+    performed_by: str,
+    run_id: str,
+    rows_changed: dict[str, int],
+) -> None:
+    """Record that a person was forgotten."""
+    sql.run(
+        db,
+        "archive/insert_forgotten",
+        subscription_number=subscription_number,
+        accounts=accounts,
+        reason=reason,
+        performed_by=performed_by,
+        run_id=run_id,
+        rows_changed=json.dumps(rows_changed),
+    )
+
+
 def blank(
     db: sql.Connection, month: Month, accounts: list[AccountId], *, tier: str, pretend: bool = False
 ) -> int:
@@ -256,3 +302,15 @@ def blank(
 
 def _bounds(month: Month) -> dict[str, Any]:
     return {"closed_from": month.begins_at, "closed_to": month.ends_at}
+
+
+def _moved(row: sql.Row) -> Moved:
+    number, month, rows, checksum, performed_by, run_id = row
+    return Moved(
+        manifest_number=number,
+        month=Month(first_day=month),
+        rows=rows,
+        checksum=int(checksum),
+        performed_by=performed_by,
+        run_id=run_id,
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,19 @@ def read(path: Path) -> Iterator[tuple[Any, ...]]:
         raise ConfigurationError(
             f"{path} cannot be read: {error}. Take a copy of it from your backup, with the sha256 of archive_manifest"
         ) from error
+
+
+def personal_bodies(path: Path, accounts: Collection[str]) -> list[bytes]:
+    """Return the bodies in an exported month in which people of *accounts* are told to Tucano.
+
+    Raises ConfigurationError where the file is not one.
+    """
+    of = {name: SCHEMA.names.index(name) for name in ("account", "command", "body")}
+    return [
+        row[of["body"]]
+        for row in read(path)
+        if row[of["account"]] in accounts and row[of["command"]] == "CREATE_ACCOUNT" and row[of["body"]]
+    ]
 
 
 def sha256(path: Path) -> str:

@@ -8,9 +8,10 @@ import psycopg
 from psycopg import sql as compose
 
 from provisioner.adapters import sql
-from provisioner.core.retention import LOCK_MILLISECONDS, Month
+from provisioner.core.retention import FROZEN_SECONDS, LOCK_MILLISECONDS, Month
 
 HOT, COLD = "request_log", "request_archive"
+PARENTS = {"hot": HOT, "cold": COLD}
 
 # What `with_patience` of the steps tries again: somebody else held a lock for longer than we may make others wait.
 LockNotAvailable = psycopg.errors.LockNotAvailable
@@ -26,6 +27,11 @@ def cold_table(month: Month) -> str:
     return f"{COLD}_{month.suffix}"
 
 
+def table_of(month: Month, tier: str) -> str:
+    """Return the name of the month's table in a tier, 'hot' or 'cold'."""
+    return f"{PARENTS[tier]}_{month.suffix}"
+
+
 def exists(db: sql.Connection, table: str) -> int | None:
     """Return the number (oid) of a table, or None where there is none."""
     (number,) = sql.one(db, "archive/find_table", table_name=table)
@@ -33,8 +39,13 @@ def exists(db: sql.Connection, table: str) -> int | None:
 
 
 def be_brief(db: sql.Connection) -> None:
-    """Wait for no lock longer than writers may wait for us, in this transaction."""
+    """Wait for no lock longer than writers may wait for us, and hold none in our sleep, in this transaction."""
     db.execute(compose.SQL("SET LOCAL lock_timeout = {}").format(compose.Literal(f"{LOCK_MILLISECONDS}ms")))
+    db.execute(
+        compose.SQL("SET LOCAL idle_in_transaction_session_timeout = {}").format(
+            compose.Literal(f"{FROZEN_SECONDS}s")
+        )
+    )
 
 
 def has_valid_check(db: sql.Connection, table: str) -> bool | None:
@@ -65,10 +76,15 @@ def validate_check(db: sql.Connection, table: str) -> None:
     )
 
 
-def lock_for_move(db: sql.Connection, month: Month) -> None:
-    """Take every lock of a move. The log itself last: from then on its writers wait for us."""
-    _run(db, "LOCK TABLE ONLY {cold} IN SHARE UPDATE EXCLUSIVE MODE", cold=compose.Identifier(COLD))
-    _run(db, "LOCK TABLE ONLY {table}", table=compose.Identifier(hot_table(month)))
+def lock_for_move(db: sql.Connection, table: str) -> None:
+    """Take every lock of a move of *table* to the other tier. The log itself last: from then on its writers wait."""
+    to_cold = table.startswith(f"{HOT}_")
+    _run(
+        db,
+        "LOCK TABLE ONLY {cold} IN SHARE UPDATE EXCLUSIVE MODE" if to_cold else "LOCK TABLE ONLY {cold}",
+        cold=compose.Identifier(COLD),
+    )
+    _run(db, "LOCK TABLE ONLY {table}", table=compose.Identifier(table))
     _run(db, "LOCK TABLE ONLY {table}", table=compose.Identifier(f"{HOT}_default"))
     _run(db, "LOCK TABLE ONLY {hot}", hot=compose.Identifier(HOT))
 

@@ -50,7 +50,7 @@ DEFAULT_SETTINGS: Final = Settings(
     # Rejections above this share of a run's requests make it red: single ones are data, many are a cause.
     rejections_share=0.05,
     # Closed requests stay hot for a quarter: the span in which an invoice is disputed.
-    keep_days=92,
+    keep_days=90,
     # The `apip` claim of the token: the address the pages are reached at.
     api_ip="127.0.0.1",
 )

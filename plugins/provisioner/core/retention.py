@@ -9,8 +9,6 @@ from typing import Final
 
 from provisioner.core.errors import ConfigurationError, ProvisioningError
 
-# Days that closed requests stay hot: a quarter, the span in which an invoice is disputed.
-KEEP_DAYS: Final = 90
 # Days that attempts to authenticate are kept: as long as what they led to can be disputed. They tell when somebody
 # watched, so no longer than that.
 KEEP_ATTEMPTS_DAYS: Final = 90
@@ -25,6 +23,9 @@ LOCK_MILLISECONDS: Final = 100
 # Between two tries, so that the writers who waited with us catch up; then patience grows to two seconds.
 LOCK_PAUSE_SECONDS: Final = 0.2
 LOCK_PAUSE_LONGEST_SECONDS: Final = 2.0
+# A task that is stopped or loses its machine while it holds the log: the server ends its session after this long, and
+# what it did is undone. A live one is idle for milliseconds.
+FROZEN_SECONDS: Final = 3
 # A reader that holds the log for ten minutes is a report that somebody forgot: a person ends it.
 LOCK_PATIENCE_SECONDS: Final = 600.0
 
@@ -80,16 +81,15 @@ class HotMonth:
     strays: bool
 
 
-def cutoff(*, before: datetime | None, keep_days: int | None, now: datetime) -> datetime:
+def cutoff(*, before: datetime | None, keep_days: int, now: datetime) -> datetime:
     """Return the time before which whole months leave the hot tier; *before* wins over *keep_days*.
 
     Raises ConfigurationError for a time without a zone or in the future, and for fewer days than one.
     """
     if before is None:
-        days = KEEP_DAYS if keep_days is None else keep_days
-        if days < 1:
-            raise ConfigurationError(f"keep_days is {days}: keep at least one day hot")
-        return now - timedelta(days=days)
+        if keep_days < 1:
+            raise ConfigurationError(f"keep_days is {keep_days}: keep at least one day hot")
+        return now - timedelta(days=keep_days)
     if before.tzinfo is None:
         raise ConfigurationError(f"before is {before} without a time zone: write 2026-08-01T00:00:00Z")
     if before > now:
@@ -168,14 +168,14 @@ def refuse_another_fold(folded: Fold, known: Fold, differences: Sequence[str], *
         )
 
 
-def refuse_other_partitions(before: Iterable[Partition], after: Iterable[Partition], *, moved: int) -> None:
-    """Raise NotProven unless *after* is *before* with the table *moved* in the archive, every file and row as it was.
+def refuse_other_partitions(
+    before: Iterable[Partition], after: Iterable[Partition], *, moved: int, to: str
+) -> None:
+    """Raise NotProven unless *after* is *before* with the table *moved* below *to*, every file and row as it was.
 
     So, in one snapshot, hot and cold together hold the same rows, and their fold is what it was.
     """
-    expected = {
-        (one.table, one.file, "request_archive" if one.table == moved else one.parent) for one in before
-    }
+    expected = {(one.table, one.file, to if one.table == moved else one.parent) for one in before}
     found = {(one.table, one.file, one.parent) for one in after}
     touched = [one.table for one in after if one.touched]
     if expected != found or touched:
@@ -185,10 +185,10 @@ def refuse_other_partitions(before: Iterable[Partition], after: Iterable[Partiti
         )
 
 
-def refuse_other_content(before: Content, after: Content, *, month: Month) -> None:
-    """Raise NotProven unless a moved month holds what it held."""
-    if before != after:
+def refuse_other_content(rows: int, checksum: int, found: Content, *, month: Month) -> None:
+    """Raise NotProven unless a month holds the *rows* with the *checksum* that it held."""
+    if (rows, checksum) != (found.rows, found.checksum):
         raise NotProven(
-            f"month {month} had {before.rows} rows with checksum {before.checksum} when it moved and now has "
-            f"{after.rows} with {after.checksum}: see docs/archive.md"
+            f"month {month} had {rows} rows with checksum {checksum} and now has {found.rows} with {found.checksum}: "
+            "see docs/archive.md"
         )

@@ -132,6 +132,15 @@ def masked(given: Mapping[str, Any]) -> dict[str, Any]:
     return {key: MASK if key in PERSONAL else value for key, value in given.items()}
 
 
+def personal_values(body: bytes) -> frozenset[str]:
+    """Return what the body of a CREATE_ACCOUNT says of a person; nothing where it is none of ours."""
+    try:
+        given = json.loads(body)["parameters"]
+        return frozenset(str(given[key]) for key in PERSONAL & given.keys())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return frozenset()
+
+
 def encode(request_number: str, command: Command) -> bytes:
     """Return the body of a request: the same bytes each time for the same request."""
     body = {

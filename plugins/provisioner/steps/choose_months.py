@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from provisioner.adapters import archive
+from provisioner.adapters import archive, provider_file
 from provisioner.adapters.archive_connection import ArchiveConnection
 from provisioner.core import retention
+from provisioner.steps import load_provider
 
 
-def run(connection: ArchiveConnection, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def run(
+    connection: ArchiveConnection,
+    parameters: Mapping[str, Any],
+    provider: Path = load_provider.PROVIDER_FILE,
+) -> dict[str, Any]:
     """Return the months to move, oldest first, each with its rows and bytes, and how many rows they are together.
 
-    *parameters*: `before` (ISO, wins) or `keep_days`. Raises ConfigurationError where they make no sense.
+    *parameters*: `before` (ISO, wins) or `keep_days`; without either, settings.keep_days of the *provider* file. Raises
+    ConfigurationError where they make no sense.
     """
     now = datetime.now(UTC)
     before = parameters.get("before")
+    keep_days = parameters.get("keep_days")
+    if keep_days is None:
+        keep_days = provider_file.read(provider).provider.settings.keep_days
     cutoff = retention.cutoff(
         before=None if before in (None, "") else datetime.fromisoformat(str(before)),
-        keep_days=parameters.get("keep_days"),
+        keep_days=keep_days,
         now=now,
     )
     with connection.open() as db:

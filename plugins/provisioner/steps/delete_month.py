@@ -10,7 +10,7 @@ from provisioner.adapters import archive, archive_landing, archive_tables
 from provisioner.adapters.archive_connection import ArchiveConnection
 from provisioner.core import retention
 from provisioner.failpoint import failpoint
-from provisioner.steps import archivist, exported_file, replace_month
+from provisioner.steps import archivist, exported_file, replace_month, transactions
 from provisioner.steps.reset_run import Run
 
 
@@ -30,10 +30,10 @@ def run(
             raise retention.NotProven(
                 f"month {month} was exported again to {kept.file} since {exported['file']} was approved: ask again"
             )
-        with archivist.snapshot(db):
+        with transactions.snapshot(db):
             in_file = exported_file.land(db, connection, month, kept)
             content = archive.content(db, month, tier="cold")
-            retention.refuse_other_content(in_file, content, month=month)
+            retention.refuse_other_content(in_file.rows, in_file.checksum, content, month=month)
             archive_landing.drop(db)
             size = archive.size(db, archive_tables.cold_table(month))
             archive_landing.create(db)

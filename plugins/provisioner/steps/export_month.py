@@ -10,7 +10,7 @@ from provisioner.adapters.archive_connection import ArchiveConnection
 from provisioner.core import retention
 from provisioner.core.retention import Content
 from provisioner.failpoint import failpoint
-from provisioner.steps import archivist, exported_file
+from provisioner.steps import archivist, exported_file, transactions
 from provisioner.steps.reset_run import Run
 
 
@@ -23,7 +23,7 @@ def run(connection: ArchiveConnection, month_text: str, run: Run) -> dict[str, A
     month = retention.parse_month(month_text)
     with archivist.alone(connection) as db:
         kept = exported_file.kept_month(db, month, tier="cold", to_do="export")
-        with archivist.snapshot(db):
+        with transactions.snapshot(db):
             content = archive.content(db, month, tier="cold")
             _refuse_unless_as_kept(content, kept, month_text)
             if kept.file_checksum == kept.checksum and (connection.files() / str(kept.file)).exists():

@@ -9,7 +9,7 @@ from provisioner.adapters import archive, archive_tables
 from provisioner.adapters.archive_connection import ArchiveConnection
 from provisioner.core import retention
 from provisioner.failpoint import failpoint
-from provisioner.steps import archivist, exported_file, replace_month
+from provisioner.steps import archivist, exported_file, replace_month, transactions
 from provisioner.steps.reset_run import Run
 
 
@@ -22,7 +22,7 @@ def run(connection: ArchiveConnection, month_text: str, run: Run) -> dict[str, A
     month = retention.parse_month(month_text)
     with archivist.alone(connection) as db:
         kept = exported_file.kept_month(db, month, tier="deleted", to_do="import")
-        with archivist.snapshot(db):
+        with transactions.snapshot(db):
             checkpoint = archive.content(db, month, tier="cold")
             content = exported_file.land(db, connection, month, kept)
             before, after = replace_month.with_landing(db, month)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from provisioner.adapters import archive, archive_tables, sql
 from provisioner.adapters.archive_connection import ArchiveConnection
@@ -12,7 +13,7 @@ from provisioner.core import retention
 from provisioner.core.errors import SourceError
 from provisioner.core.retention import Content, Month
 from provisioner.failpoint import failpoint
-from provisioner.steps import archivist
+from provisioner.steps import archivist, return_month, swap_month, transactions
 from provisioner.steps.reset_run import Run
 
 
@@ -20,8 +21,8 @@ def run(connection: ArchiveConnection, month_text: str, run: Run) -> dict[str, i
     """Move the month written as 2026-08; return {"rows", "seconds"}.
 
     A month that has moved already is left as it is: rows 0. Killed anywhere, the month is whole in one tier, and the
-    same call finishes what is left to do. Raises NotProven where the proof fails (nothing is moved then), SourceError
-    where the month is not whole.
+    same call finishes what is left to do. Raises NotProven where the proof fails: before the commit nothing is moved
+    then, after it the month is given back. Raises SourceError where the month is not whole.
     """
     began = time.monotonic()
     month = retention.parse_month(month_text)
@@ -29,24 +30,16 @@ def run(connection: ArchiveConnection, month_text: str, run: Run) -> dict[str, i
         if archive_tables.exists(db, archive_tables.cold_table(month)) is not None:
             return {"rows": 0, "seconds": 0}
         _refuse_unless_whole(db, month)
-        check_bounds(db, month)
+        swap_month.check_bounds(db, month)
         with _witness(connection) as witness:
-            number, before, proof = _swap(db, witness, month, run)
+            moved, proof = _swap(db, witness, month, run)
             failpoint("archive.after_commit")
-            after = archive.content(witness, month, tier="cold")
-            retention.refuse_other_content(before, after, month=month)
-            looked = archive.Proof(
-                folded=proof.folded, known=proof.known, out_of_sync=archive.out_of_sync(witness)
-            )
-            if looked != proof:
-                raise retention.NotProven(
-                    f"month {month} moved and in the very same snapshot other accounts are out of sync: "
-                    f"{proof.out_of_sync} before, {looked.out_of_sync} after"
-                )
+            with return_month.unless_proven(db, moved):
+                after, again = _look_again(db, witness, moved, proof)
         seconds = time.monotonic() - began
-        archive.complete(db, number, after=after, proof=looked, seconds=seconds)
+        archive.complete(db, moved.manifest_number, after=after, proof=again, seconds=seconds)
         failpoint("archive.after_look_back")
-    return {"rows": before.rows, "seconds": round(seconds)}
+    return {"rows": moved.rows, "seconds": round(seconds)}
 
 
 def _refuse_unless_whole(db: sql.Connection, month: Month) -> None:
@@ -60,39 +53,27 @@ def _refuse_unless_whole(db: sql.Connection, month: Month) -> None:
         )
 
 
-def check_bounds(db: sql.Connection, month: Month) -> None:
-    """Give the month's table a validated check of its bounds; only those who read the month are waited for."""
-    table = archive_tables.hot_table(month)
-    if archive_tables.has_valid_check(db, table) is None:
-        archivist.with_patience(db, lambda: archive_tables.add_check(db, table, month))
-    failpoint("archive.after_check")
-    if not archive_tables.has_valid_check(db, table):
-        archive_tables.validate_check(db, table)
-    failpoint("archive.after_validate")
-
-
 @contextmanager
 def _witness(connection: ArchiveConnection) -> Iterator[sql.Connection]:
     """Open a second session, which will see the snapshot of the swap also after the swap's commit."""
-    with connection.open() as db, archivist.snapshot(db):
+    with connection.open() as db, transactions.snapshot(db):
         yield db
 
 
 def _swap(
     db: sql.Connection, witness: sql.Connection, month: Month, run: Run
-) -> tuple[int, Content, archive.Proof]:
-    """Swap the month between the tiers; return the manifest's number, the content and the proof.
+) -> tuple[archive.Moved, archive.Proof]:
+    """Swap the month between the tiers; return what moved, and the proof of before.
 
     The fold is computed before the log is locked. Under the lock, which writers wait for, it is proved that hot and
     cold are the same files with the same rows as before: in one snapshot their fold then is the same too.
     """
     began = time.monotonic()
-    with archivist.snapshot(db):
+    with transactions.snapshot(db):
         archive.see_snapshot_of(witness, db)
-        proof = archivist.proof_of(db, when=f"before {month} moved,", witness=witness)
-        before = archive.content(db, month, tier="hot")
+        proof, before = archivist.proof_and_content(db, witness, month, when=f"before {month} moved,")
         failpoint("archive.after_proof")
-        archivist.with_patience(db, lambda: exchange(db, month))
+        transactions.with_patience(db, lambda: swap_month.exchange(db, month))
         number = archive.record(
             db,
             month=month,
@@ -107,22 +88,41 @@ def _swap(
             seconds=time.monotonic() - began,
         )
         failpoint("archive.before_commit")
-    return number, before, proof
+    moved = archive.Moved(
+        manifest_number=number,
+        month=month,
+        rows=before.rows,
+        checksum=before.checksum,
+        performed_by=run.requested_by,
+        run_id=run.run_id,
+    )
+    return moved, proof
 
 
-def exchange(db: sql.Connection, month: Month) -> None:
-    """Take the month from one tier to the other, in a transaction that ends soon: writers of the log wait for it.
+def _look_again(
+    db: sql.Connection, witness: sql.Connection, moved: archive.Moved, proof: archive.Proof
+) -> tuple[Content, archive.Proof]:
+    """Look where the rows are now; return the month's content, and the proof as the swap's own snapshot shows it.
 
-    Raises NotProven unless hot and cold together are, row by row, what they were.
+    Nothing is locked here. The options and boxes, most of a fold's work, are not folded again: no row and no file has
+    changed (`swap_month.exchange`), and prove_archive folds them once after all moves. The content is read as it is
+    by now, so that what the swap's transaction itself changed at its commit is seen, which its snapshot hides.
     """
-    hot, cold = archive_tables.hot_table(month), archive_tables.cold_table(month)
-    moved = archive_tables.exists(db, hot)
-    archive_tables.lock_for_move(db, month)
-    before = archive.partitions(db)
-    archive_tables.detach(db, archive_tables.HOT, hot)
-    failpoint("archive.after_detach")
-    archive_tables.attach(db, archive_tables.COLD, hot, month)
-    failpoint("archive.after_attach")
-    archive_tables.drop_check(db, hot)
-    archive_tables.rename(db, hot, cold)
-    retention.refuse_other_partitions(before, archive.partitions(db), moved=moved or 0)
+
+    def as_the_swap_saw_it() -> archive.Proof:
+        accounts, digest = archive.folded_accounts(witness)
+        return replace(
+            proof,
+            folded=replace(proof.folded, accounts=accounts, accounts_digest=digest),
+            out_of_sync=archive.out_of_sync(witness),
+        )
+
+    after, again = archivist.side_by_side(
+        witness, lambda: archive.content(db, moved.month, tier="cold"), as_the_swap_saw_it
+    )
+    retention.refuse_other_content(moved.rows, moved.checksum, after, month=moved.month)
+    if again != proof:
+        raise retention.NotProven(
+            f"month {moved.month} moved and in the very same snapshot the accounts are others: {again}, before {proof}"
+        )
+    return after, again

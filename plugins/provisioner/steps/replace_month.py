@@ -6,7 +6,7 @@ from __future__ import annotations
 from provisioner.adapters import archive, archive_tables, sql
 from provisioner.core.retention import Month, NotProven
 from provisioner.failpoint import failpoint
-from provisioner.steps import archivist
+from provisioner.steps import archivist, transactions
 
 
 def with_landing(db: sql.Connection, month: Month) -> tuple[archive.Proof, archive.Proof]:
@@ -31,7 +31,7 @@ def with_landing(db: sql.Connection, month: Month) -> tuple[archive.Proof, archi
         archive_tables.drop_check(db, draft)
         archive_tables.rename(db, draft, cold)
 
-    archivist.with_patience(db, exchange)
+    transactions.with_patience(db, exchange)
     failpoint("replace.after_exchange")
     after = archivist.proof_of(db, when=f"after {month} was replaced,")
     if before != after:
