@@ -97,7 +97,15 @@ class Unauthorised:
     status: int
 
 
-Outcome: TypeAlias = Completed | Rejected | SplitOptions | Retry | Unknown | Unauthorised
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberUsed:
+    """Tucano had another request under this number, and nothing was applied: our numbers went back. Stop the run."""
+
+    error_code: str
+    error_description: str | None = None
+
+
+Outcome: TypeAlias = Completed | Rejected | SplitOptions | Retry | Unknown | Unauthorised | NumberUsed
 
 
 def classify(command: Command, answer: Answer | TransportFailure) -> Outcome:
@@ -119,6 +127,8 @@ def classify(command: Command, answer: Answer | TransportFailure) -> Outcome:
             return _refusal(command, answer)
         case Answer(status=200):
             return Unknown(reason="HTTP 200 with a body that is not the contract's")
+        case Answer(status=409):
+            return NumberUsed(error_code="HTTP_409", error_description=answer.error_description)
         case Answer(status=status) if 300 <= status < 500:
             return Rejected(error_code=f"HTTP_{status}", error_description=answer.error_description)
         case Answer(status=status):  # other 5xx, a 2xx the contract does not have, no HTTP status at all

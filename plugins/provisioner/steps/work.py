@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from provisioner.adapters.batches import Item
 from provisioner.adapters.request_log import Closing, OpenRequest
+from provisioner.core.distrust import NOTHING, Distrust
 from provisioner.core.model import AccountId, AccountState, SerialNumber
 
 
@@ -46,6 +47,7 @@ class Work:
     rejected: list[str] = field(default_factory=list)
     waits_for: dict[SerialNumber, AccountId] = field(default_factory=dict)
     leaves: frozenset[SerialNumber] = frozenset()
+    distrust: Distrust = NOTHING
 
     @property
     def account(self) -> AccountId:
@@ -69,6 +71,7 @@ class Report:
     token: int
     closings: list[Closing] = field(default_factory=list)
     known: AccountState | None = None
+    settled: Distrust | None = None
     arm: int | None = None
     unknown: tuple[int, int, str] | None = None
     disarm: tuple[int, str] | None = None

@@ -131,6 +131,7 @@ def _work(
         rejected=list(draft.candidate.rejected),
         waits_for=draft.waits_for,
         leaves=draft.leaves,
+        distrust=draft.distrust,
     )
 
 
