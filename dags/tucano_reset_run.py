@@ -7,7 +7,8 @@ time. Nights that were missed are not caught up: of several the last one runs on
 
 **Parameters**: `created_from`, `created_to` (exclusive) and `subscription_types` limit the run; `dry_run` plans and
 shows everything and sends nothing; `allow_removals` lets removals beyond the gate go and needs
-`allow_removals_reason`, which is recorded.
+`allow_removals_reason`, which is recorded. `distrust_since`: Tucano was put back to a backup of about that time, and
+what it acknowledged after it is asked for again; give it once, a little early rather than late (docs/day-one.md).
 
 **Result**: the last task, `close`, returns the counts and logs one paragraph: what happened and what to do.
 
@@ -59,6 +60,12 @@ PARAMS = {
     ),
     "allow_removals_reason": Param(
         None, type=["null", "string"], minLength=5, description="Why removals may go this time; recorded."
+    ),
+    "distrust_since": Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        description="Tucano was put back to a backup: what it acknowledged after this time is asked for again.",
     ),
 }
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from provisioner.core.model import AccountState
 from provisioner.core.outcome import (
     Completed,
+    NumberUsed,
     Outcome,
     Rejected,
     Retry,
@@ -73,7 +74,7 @@ class TestOfEveryCommand:
     def test_refused_credentials_stop_the_run(self, command, status):
         assert outcome_of(command, status) == Unauthorised(status=status)
 
-    @pytest.mark.parametrize("status", [300, 301, 302, 307, 308, 400, 404, 405, 408, 409, 413, 422, 499])
+    @pytest.mark.parametrize("status", [300, 301, 302, 307, 308, 400, 404, 405, 408, 413, 422, 499])
     def test_other_4xx_and_redirects_are_refusals(self, command, status):
         outcome = outcome_of(command, status, {"error_description": "why"}, Location="https://elsewhere/")
 
@@ -84,6 +85,11 @@ class TestOfEveryCommand:
         answer = parse_answer(status, {}, b'{"error_description": "why"}', now=NOW)
 
         assert classify(command, answer, in_doubt=True) == Unknown(reason=f"HTTP {status}")
+
+    def test_a_number_that_was_used_for_another_request_stops_the_run(self, command):
+        outcome = outcome_of(command, 409, {"error_description": "why"})
+
+        assert outcome == NumberUsed(error_code="HTTP_409", error_description="why")
 
     def test_too_many_requests_were_not_applied(self, command):
         assert outcome_of(command, 429, Retry_After="7") == Retry(

@@ -14,6 +14,7 @@ from provisioner.core.model import AccountId, RejectedRow, SubscriptionNumber
 RESET_RUN = "RESET_RUN"
 RESET_SUBSCRIPTION = "RESET_SUBSCRIPTION"
 RELEASE_REMOVALS = "RELEASE_REMOVALS"
+IMPORT = "IMPORT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,9 @@ class Landed:
     known_exists: bool | None
     known_options: Sequence[str] | None
     known_materials: Sequence[str] | None
+    account_asked: bool = False
+    distrusted_options: Sequence[str] = ()
+    distrusted_materials: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +177,9 @@ def read_landed(db: sql.Connection, batch_id: int) -> Iterator[Landed]:
                 known_exists=row[7],
                 known_options=row[8],
                 known_materials=row[9],
+                account_asked=row[10],
+                distrusted_options=row[11],
+                distrusted_materials=row[12],
             )
 
 

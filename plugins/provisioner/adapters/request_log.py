@@ -26,6 +26,8 @@ REQUEST_NUMBER = "PR-{:010d}"
 # Our own codes of requests that were closed without being sent.
 SUPERSEDED = "SUPERSEDED"
 EARLIER_REQUEST_REJECTED = "EARLIER_REQUEST_REJECTED"
+# Sent under a number that Tucano had answered before: what it said is of another request.
+NUMBER_USED_BEFORE = "NUMBER_USED_BEFORE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

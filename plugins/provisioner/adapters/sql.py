@@ -13,6 +13,8 @@ SQL_FOLDER = Path(__file__).resolve().parents[3] / "include" / "sql"
 Row: TypeAlias = tuple[Any, ...]
 Connection: TypeAlias = "psycopg.Connection[Row]"
 Cursor: TypeAlias = "psycopg.Cursor[Row]"
+# What a function of the schema says by RAISE EXCEPTION.
+RaisedByUs: TypeAlias = psycopg.errors.RaiseException
 
 
 @cache

@@ -97,7 +97,15 @@ class Unauthorised:
     status: int
 
 
-Outcome: TypeAlias = Completed | Rejected | SplitOptions | Retry | Unknown | Unauthorised
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberUsed:
+    """Tucano had another request under this number, and nothing was applied: our numbers went back. Stop the run."""
+
+    error_code: str
+    error_description: str | None = None
+
+
+Outcome: TypeAlias = Completed | Rejected | SplitOptions | Retry | Unknown | Unauthorised | NumberUsed
 
 
 def classify(command: Command, answer: Answer | TransportFailure, *, in_doubt: bool = False) -> Outcome:
@@ -123,6 +131,8 @@ def classify(command: Command, answer: Answer | TransportFailure, *, in_doubt: b
             return _refusal(command, answer)
         case Answer(status=200):
             return Unknown(reason="HTTP 200 with a body that is not the contract's")
+        case Answer(status=409) if not in_doubt:
+            return NumberUsed(error_code="HTTP_409", error_description=answer.error_description)
         case Answer(status=status) if 300 <= status < 500 and not in_doubt:
             return Rejected(error_code=f"HTTP_{status}", error_description=answer.error_description)
         case Answer(status=status):  # other 5xx, a 2xx the contract does not have, a 4xx to what is in doubt

@@ -42,26 +42,35 @@ def plan(
     maximum_devices: Mapping[DistributorCode, int | None],
     swap_order: str,
     single_options: bool = False,
+    maybe: AccountState | None = None,
 ) -> tuple[Command, ...]:
     """Return the commands that lead *known* to *target*, in the order in which they must be sent.
 
     *maximum_devices* by distributor; a distributor that is not named has none. *single_options* sends each
     option as its own request. Nothing is planned for an account that neither exists nor should.
+    *maybe* is what Tucano may hold where *known* is only what it surely holds (core.distrust): what of it is not
+    in *target* is taken away.
     """
-    if not known.exists:
-        if not target.exists:
-            return ()
-        known = AccountState()  # what does not exist holds nothing
+    if maybe is None:
+        if not known.exists:
+            if not target.exists:
+                return ()
+            known = AccountState()  # what does not exist holds nothing
+        maybe = known
     size = 1 if single_options else wire.OPTIONS_A_REQUEST
-    created = () if known.exists else (CreateAccount(account=account, subscriber=subscriber),)
-    added, removed = _box_commands(account, target.materials, known.materials, maximum_devices)
+    created = (
+        () if known.exists or not target.exists else (CreateAccount(account=account, subscriber=subscriber),)
+    )
+    added, removed = _box_commands(
+        account, target.materials, known.materials, maybe.materials, maximum_devices
+    )
     activated = tuple(
         ActivateOptions(account=account, distributor=distributor, options=options)
         for distributor, options in _lists(target.options - known.options, size)
     )
     suspended = tuple(
         SuspendOptions(account=account, distributor=distributor, options=options)
-        for distributor, options in _lists(known.options - target.options, size)
+        for distributor, options in _lists(maybe.options - target.options, size)
     )
     if swap_order == policy.SUSPEND_FIRST:
         return (*created, *added, *suspended, *activated, *removed)
@@ -123,13 +132,14 @@ def _box_commands(
     account: AccountId,
     target: frozenset[Material],
     known: frozenset[Material],
+    maybe: frozenset[Material],
     maximum_devices: Mapping[DistributorCode, int | None],
 ) -> tuple[tuple[Command, ...], tuple[Command, ...]]:
     """Return the additions, each directly after the removals it needs, and the removals that can wait."""
-    leaving = sorted(known - target)
+    leaving = sorted(maybe - target)
     arriving = sorted(target - known)
     moving = {material.serial_number for material in arriving}
-    devices = Counter(material.distributor for material in known)
+    devices = Counter(material.distributor for material in maybe)
     additions: list[Command] = []
 
     def take_out(material: Material) -> None:
@@ -147,7 +157,7 @@ def _box_commands(
         replaced.sort(key=lambda one: one.serial_number in moving)
         while replaced and maximum is not None and devices[material.distributor] >= maximum:
             take_out(replaced.pop(0))
-        devices[material.distributor] += 1
+        devices[material.distributor] += material not in maybe
         additions.append(AddMaterial(account=account, material=material))
     return tuple(additions), tuple(_remove(account, material) for material in leaving)
 

@@ -55,6 +55,8 @@ def run(connections: Connections, batch_id: int) -> dict[str, int]:
         problems = problems_of(batch, counts)
         failpoint("close.counted")
         summary = tell(batch, counts, problems, sql.rows(db, "batch/count_rejections", batch_id=batch_id))
+        if batch.cause == batches.RESET_RUN:
+            summary = " ".join([summary, *tell_unknowable(db, batch)])
         sql.run(
             db, "batch/close_batch", batch_id=batch_id, counts=json.dumps(counts.as_dict()), summary=summary
         )
@@ -164,6 +166,31 @@ def tell(batch: Batch, counts: Counts, problems: list[str], refusals: list[sql.R
         if number:
             said.append(f"{number} {what}.")
     return " ".join(said)
+
+
+def tell_unknowable(db: sql.Connection, batch: Batch) -> list[str]:
+    """Say what our log cannot tell of Tucano: on day one, and after a restore (docs/day-one.md)."""
+    nothing_before, found_there, distrusted, waiting = sql.one(
+        db, "batch/count_unknowable", batch_id=batch.batch_id
+    )
+    said = []
+    if nothing_before:
+        said.append(
+            "Tucano acknowledged nothing to us before this run and no export was imported: accounts, options and boxes "
+            "that it has besides are not known and are left as they are (docs/day-one.md, tucano_import_known_state)."
+        )
+    if found_there:
+        said.append(
+            f"{found_there} accounts were on Tucano before our log knew of them: what else they hold is not known."
+        )
+    if distrusted is not None:
+        verb = "would be" if batch.dry_run else "were"
+        said.append(
+            f"{distrusted} accounts {verb} distrusted since {batch.parameters['distrust_since']} and asked for again."
+        )
+    if waiting:
+        said.append(f"{waiting} accounts are distrusted until Tucano answers: see the view distrusted.")
+    return said
 
 
 def close_single(connections: Connections, batch_id: int) -> dict[str, Any]:

@@ -47,7 +47,8 @@ def run(
 
     *ever* forces the chunk's one account: see core.plan.plan_everything.
 
-    Raises PlatformUnavailable when the platform is dead and ConfigurationError when it refuses our credentials;
+    Raises PlatformUnavailable when the platform is dead and ConfigurationError when it refuses our credentials
+    or has seen our new request numbers before;
     what was sent is recorded, what was not stays open for the next run.
     """
     with (
@@ -75,7 +76,7 @@ def run(
         if dispatch.stop.reason:
             with planning.transaction():
                 sql.run(planning, "batch/set_platform_down", batch_id=batch_id, reason=dispatch.stop.reason)
-            if dispatch.stop.credentials:
+            if dispatch.stop.credentials or dispatch.stop.numbers:
                 raise ConfigurationError(dispatch.stop.reason)
             raise PlatformUnavailable(dispatch.stop.reason)
     return {"finished": dispatch.finished, "left": len(items) - dispatch.finished}

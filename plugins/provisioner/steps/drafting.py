@@ -9,7 +9,9 @@ from provisioner.adapters import crm, sql
 from provisioner.adapters.batches import Batch
 from provisioner.adapters.request_log import OpenPlan, OpenRequest
 from provisioner.core import desired, guard
+from provisioner.core import distrust as distrusting
 from provisioner.core import plan as planning
+from provisioner.core.distrust import NOTHING, Distrust
 from provisioner.core.model import (
     ACTIVE_SUBSCRIPTION,
     AccountId,
@@ -46,6 +48,7 @@ class Draft:
     lease_ends: float
     known: AccountState
     open_plan: OpenPlan | None
+    distrust: Distrust = NOTHING
     commands: tuple[Command, ...] = ()
     withheld: tuple[str, ...] = ()
     subscription_number: SubscriptionNumber
@@ -109,10 +112,12 @@ def commands_for(
     single_options: bool = False,
     ever: AccountState | None = None,
     questions: Questions = NO_QUESTIONS,
+    distrust: Distrust = NOTHING,
 ) -> tuple[Command, ...]:
     """Return the plan of one account; with *ever* everything is asked for again, whatever is known.
 
-    *questions* are asked again, one request an option.
+    *questions* are asked again, one request an option. What is of *distrust* is asked for again: given where it is
+    wanted, else taken away.
     """
     limits = maximum_devices(provider)
     target = desired.target(wish.desired, known, limits)
@@ -127,14 +132,16 @@ def commands_for(
             subscriber=wish.subscription.subscriber,
             swap_order=provider.settings.swap_order,
         )
+    assumed = distrusting.assume(known, distrust, wish.desired, target)
     return planning.plan(
         account=account,
         target=target,
-        known=known,
+        known=assumed.surely,
         subscriber=wish.subscription.subscriber,
         maximum_devices=limits,
         swap_order=provider.settings.swap_order,
         single_options=single_options,
+        maybe=assumed.maybe if distrust.any else None,
     )
 
 
@@ -156,6 +163,7 @@ def _plan(draft: Draft, rows: Sequence[Subscription | RejectedRow], task: Task) 
         # Once: an account that is planned again in the same turn goes on from what the first answers taught.
         ever=task.ever if draft.candidate.replans == 0 and not draft.questions else None,
         questions=draft.questions,
+        distrust=draft.distrust,
     )
     released = guard.release(commands, draft.candidate.item.allowed_removals)
     draft.commands = released.commands

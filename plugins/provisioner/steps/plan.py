@@ -16,6 +16,7 @@ from provisioner.adapters import batches, request_log, sql
 from provisioner.adapters.batches import Landed, PlannedItem
 from provisioner.adapters.connections import Connections
 from provisioner.core import desired, policy, wire
+from provisioner.core import distrust as distrusting
 from provisioner.core import plan as planning
 from provisioner.core.model import Command, Desired, Provider, Subscriber
 from provisioner.core.packing import removal_keys, unpack_materials, unpack_options, unpack_state
@@ -67,13 +68,21 @@ def plan_item(landed: Landed, provider: Provider, chunk_number: int) -> PlannedI
         withhold_removals=tuple(landed.withheld_because),
     )
     limits = maximum_devices(provider)
+    target = desired.target(wanted, known, limits)
+    distrust = distrusting.Distrust(
+        account=landed.account_asked,
+        options=unpack_options(landed.distrusted_options),
+        places=distrusting.unpack_places(landed.distrusted_materials),
+    )
+    assumed = distrusting.assume(known, distrust, wanted, target)
     commands = planning.plan(
         account=landed.account,
-        target=desired.target(wanted, known, limits),
-        known=known,
+        target=target,
+        known=assumed.surely,
         subscriber=NOBODY,
         maximum_devices=limits,
         swap_order=provider.settings.swap_order,
+        maybe=assumed.maybe if distrust.any else None,
     )
     removals = planning.removals(commands)
     return PlannedItem(

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from provisioner.adapters import batches, claims, known_state, request_log, sql
+from provisioner.adapters import batches, claims, distrust, known_state, request_log, sql
 from provisioner.adapters.batches import RELEASE_REMOVALS, RESET_RUN, Item
 from provisioner.core import policy
+from provisioner.core.distrust import NOTHING, place_of
 from provisioner.core.model import (
     AccountId,
     AccountState,
@@ -77,6 +78,7 @@ def _claim(
     with db.transaction():
         known = known_state.read(db, accounts)
         open_plans = request_log.read_open(db, accounts)
+        distrusted = distrust.read(db, accounts)
     return {
         candidate.item.account: Draft(
             candidate=candidate,
@@ -84,6 +86,7 @@ def _claim(
             lease_ends=ends,
             known=known.get(candidate.item.account, AccountState()),
             open_plan=open_plans.get(candidate.item.account),
+            distrust=distrusted.get(candidate.item.account, NOTHING),
             subscription_number=candidate.item.subscription_numbers[0],
         )
         for candidate, token, ends in ours
@@ -138,7 +141,7 @@ def _let_boxes_leave_first(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ChangeOfHands:
-    """A box that *taker* is about to add while Tucano is known to have it at *holder*."""
+    """A box that *taker* is about to add while Tucano is known, or may be, to have it at *holder*."""
 
     serial: SerialNumber
     holder: AccountId
@@ -175,15 +178,19 @@ def _partners(
         return batches.read_items_of(db, task.batch.batch_id, strangers)
     numbers = request_log.read_subscription_numbers(db, strangers)
     state_by_account = known_state.read(db, strangers)
+    distrusted = distrust.read(db, strangers)
     boxes = {change.serial for change in changes}
     return [
         Item(
             account=account,
             subscription_numbers=tuple(numbers.get(account, [SubscriptionNumber(account)])),
             allowed_removals=frozenset(
-                f"box {one.distributor}:{one.serial_number}"
-                for one in state_by_account[account].materials
-                if one.serial_number in boxes
+                f"box {distributor}:{serial_number}"
+                for distributor, serial_number in (
+                    *map(place_of, state_by_account.get(account, AccountState()).materials),
+                    *distrusted.get(account, NOTHING).places,
+                )
+                if serial_number in boxes
             ),
         )
         for account in strangers

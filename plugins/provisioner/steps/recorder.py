@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from provisioner.adapters import batches, claims, known_state, request_log, sql
+from provisioner.adapters import batches, claims, distrust, known_state, request_log, sql
 from provisioner.core import policy
 from provisioner.core.model import AccountId
 from provisioner.failpoint import failpoint
@@ -96,6 +96,8 @@ def _write(db: sql.Connection, batch_id: int, reports: Sequence[Report]) -> None
         request_log.arm(db, armed)
     if learned := {report.account: report.known for report in reports if report.known is not None}:
         known_state.write(db, learned)
+    if settled := {report.account: report.settled for report in reports if report.settled is not None}:
+        distrust.settle(db, settled)
     if parked := {report.account: report.parked_because for report in reports if report.parked_because}:
         request_log.park(db, parked)
     if ended := [(r.account, r.ending.outcome, r.ending.explanation) for r in reports if r.ending]:

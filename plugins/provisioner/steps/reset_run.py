@@ -21,6 +21,7 @@ from provisioner.steps import (
     close_batch,
     detect,
     dispatch,
+    distrust,
     extract,
     guard,
     load_provider,
@@ -53,6 +54,8 @@ def open_batch_of_run(connections: Connections, run: Run, parameters: Mapping[st
         raise ConfigurationError(
             f"created_from {filters.created_from} is not before created_to {filters.created_to} (exclusive)"
         )
+    if "distrust_since" in given:
+        distrust.since_of(given["distrust_since"])
     return open_batch.run(
         connections,
         cause=batches.RESET_RUN,

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provisioner.adapters import batches, crm, known_state, request_log, sql
+from provisioner.adapters import batches, crm, distrust, known_state, request_log, sql
 from provisioner.adapters.connections import Connections
 from provisioner.core import desired, wire
 from provisioner.core import plan as planning
+from provisioner.core.distrust import NOTHING
 from provisioner.core.errors import ConfigurationError, SourceError
 from provisioner.core.model import (
     ACTIVE_SUBSCRIPTION,
@@ -110,7 +111,8 @@ def _look(connections: Connections, batch_id: int, number: SubscriptionNumber, *
         known = known_state.read(db, [account]).get(account, AccountState())
         refuse_what_is_not_provisioned(subscription, wish, known)
         ever = request_log.read_ever_acknowledged(db, account) if force else None
-        commands = commands_for(wish, known, account, provider, ever=ever)
+        distrusted = distrust.read(db, [account]).get(account, NOTHING)
+        commands = commands_for(wish, known, account, provider, ever=ever, distrust=distrusted)
         removals = planning.removals(commands)
         sql.run(
             db,

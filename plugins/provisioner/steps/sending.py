@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from provisioner.adapters import request_log
 from provisioner.adapters.request_log import Closing, OpenRequest
 from provisioner.adapters.tucano import TucanoClient
+from provisioner.core import distrust as distrusting
 from provisioner.core import outcome as outcomes
 from provisioner.core import policy, wire
 from provisioner.core.model import (
@@ -45,11 +46,12 @@ class Stop:
     event: asyncio.Event = field(default_factory=asyncio.Event)
     reason: str | None = None
     credentials: bool = False
+    numbers: bool = False
 
-    def now(self, reason: str, *, credentials: bool = False) -> None:
+    def now(self, reason: str, *, credentials: bool = False, numbers: bool = False) -> None:
         """Stop sending; the first reason is kept."""
         if self.reason is None:
-            self.reason, self.credentials = reason, credentials
+            self.reason, self.credentials, self.numbers = reason, credentials, numbers
         self.event.set()
 
 
@@ -137,8 +139,46 @@ class Sender:
                 return report, None
             case outcomes.Unknown(reason=reason):
                 return self._unknown(work, request, report, reason), None
+            case outcomes.NumberUsed() as used:
+                self._numbers_went_back(f"{request.request_number} was used for another request before")
+                return self._closed_under_a_used_number(work, request, report, attempt.answer, used), None
             case outcome:
+                if self._is_of_another_time(work, request, attempt.answer):
+                    outcome = outcomes.Rejected(error_code=request_log.NUMBER_USED_BEFORE)
                 return self._settled(work, request, report, attempt.answer, outcome)
+
+    def _numbers_went_back(self, evidence: str) -> None:
+        self._stop.now(
+            f"Tucano has seen request numbers that this database draws as new ({evidence}): was the provisioning "
+            "database put back to a backup? Trigger tucano_verify_known_state with renew_request_numbers, then run "
+            "again (docs/day-one.md)",
+            numbers=True,
+        )
+
+    @staticmethod
+    def _is_of_another_time(
+        work: Work, request: OpenRequest, answer: Answer | TransportFailure | None
+    ) -> bool:
+        """Tell whether an answer was first given before this request was sent: it tells nothing of now.
+
+        What was sent once, and never before, cannot be answered again, unless our numbers went back.
+        """
+        first = work.sends == 1 and request.attempts == 0 and not work.settling
+        return first and isinstance(answer, Answer) and answer.replayed
+
+    @staticmethod
+    def _closed_under_a_used_number(
+        work: Work,
+        request: OpenRequest,
+        report: Report,
+        answer: Answer | TransportFailure | None,
+        outcome: outcomes.NumberUsed,
+    ) -> Report:
+        """Close a request whose number says nothing about it; the rest of its plan waits unsent."""
+        work.requests.popleft()
+        report.closings = [closing(request, outcome, answer, work.sends)]
+        report.release = True
+        return report
 
     async def _attempt(self, work: Work, request: OpenRequest) -> Attempt:
         """Send until there is an answer that settles something, or sending stops. Resends are the same bytes."""
@@ -227,14 +267,22 @@ class Sender:
             left_open = Questions.of(request.command, in_doubt=work.in_doubt)
             if left_open:
                 report.questions = work.questions = work.questions | left_open
+        settled = distrusting.settle(work.distrust, request.command, outcome)
+        if settled.any:
+            report.settled = settled
+            work.distrust = distrusting.without(work.distrust, settled)
         work.unknown_attempts = work.sends = 0
         if isinstance(request.command, RemoveMaterial) and request.command.serial_number in work.leaves:
             self._gone(work.account, request.command.serial_number).set()
         start_again = work.settling
         if isinstance(outcome, outcomes.Rejected | outcomes.SplitOptions):
-            start_again |= isinstance(outcome, outcomes.SplitOptions) or outcome.forget_account
             if isinstance(outcome, outcomes.Rejected) and outcome.forget_account and work.questions:
                 report.questions = work.questions = NO_QUESTIONS  # what does not exist has no options
+            start_again |= (
+                isinstance(outcome, outcomes.SplitOptions)
+                or outcome.forget_account
+                or outcome.error_code == request_log.NUMBER_USED_BEFORE
+            )
             if not start_again or work.replans >= REPLANS:
                 work.rejected.append(
                     f"{wire.name_of(request.command)} {request.request_number}: {outcome.error_code}"
@@ -289,7 +337,7 @@ def closing(
         attempts=request.attempts + sends,
         already=isinstance(outcome, outcomes.Completed) and outcome.already,
         error_code=outcome.error_code
-        if isinstance(outcome, outcomes.Rejected | outcomes.SplitOptions)
+        if isinstance(outcome, outcomes.Rejected | outcomes.SplitOptions | outcomes.NumberUsed)
         else (said.error_code if said else None),
         error_description=said.error_description if said else None,
         reference_number=said.reference_number if said else None,

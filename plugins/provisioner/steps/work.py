@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from provisioner.adapters.batches import Item
 from provisioner.adapters.request_log import Closing, OpenRequest
+from provisioner.core.distrust import NOTHING, Distrust
 from provisioner.core.model import AccountId, AccountState, SerialNumber
 from provisioner.core.questions import NO_QUESTIONS, Questions
 
@@ -49,6 +50,7 @@ class Work:
     waits_for: dict[SerialNumber, AccountId] = field(default_factory=dict)
     leaves: frozenset[SerialNumber] = frozenset()
     questions: Questions = NO_QUESTIONS
+    distrust: Distrust = NOTHING
 
     @property
     def in_doubt(self) -> bool:
@@ -77,6 +79,7 @@ class Report:
     token: int
     closings: list[Closing] = field(default_factory=list)
     known: AccountState | None = None
+    settled: Distrust | None = None
     arm: int | None = None
     unknown: tuple[int, int, str] | None = None
     disarm: tuple[int, str] | None = None

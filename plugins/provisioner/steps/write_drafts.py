@@ -132,6 +132,7 @@ def _work(
         waits_for=draft.waits_for,
         leaves=draft.leaves,
         questions=draft.questions,
+        distrust=draft.distrust,
     )
 
 

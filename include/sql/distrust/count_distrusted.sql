@@ -1,0 +1,3 @@
+-- distrust/count_distrusted.sql
+-- How many accounts wait for an answer?  Returns: count.
+SELECT count(*) FROM distrust;

@@ -1,0 +1,153 @@
+"""What a platform that was put back to a backup may hold otherwise than is known: asked for again until it answers.
+
+Known state is not touched by distrust: it stays the fold of the log. What is wanted and distrusted is given again, what
+is not wanted and distrusted is taken again, and "already so" settles it as well as "done" (decision 9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TypeAlias, assert_never
+
+from provisioner.core.model import (
+    AccountState,
+    ActivateOptions,
+    AddMaterial,
+    Command,
+    CreateAccount,
+    Desired,
+    DistributorCode,
+    Material,
+    MaterialType,
+    Option,
+    RemoveMaterial,
+    SerialNumber,
+    SuspendOptions,
+)
+from provisioner.core.outcome import Completed, Outcome, Rejected
+
+Place: TypeAlias = tuple[DistributorCode, SerialNumber]
+
+# Of a box that was taken away nobody remembers the type, and REMOVE_MATERIAL does not need it.
+NO_TYPE = MaterialType("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distrust:
+    """What of one account is not known. *account*: even whether it exists. *batch_id* is the run that was told so."""
+
+    account: bool = False
+    options: frozenset[Option] = frozenset()
+    places: frozenset[Place] = frozenset()
+    batch_id: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Tell whether anything is distrusted at all."""
+        return self.account or bool(self.options or self.places)
+
+
+NOTHING = Distrust()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assumed:
+    """What Tucano holds *surely* and what it *may* hold: one and the same where nothing is distrusted."""
+
+    surely: AccountState
+    maybe: AccountState
+
+
+def assume(known: AccountState, distrust: Distrust, wanted: Desired, target: AccountState) -> Assumed:
+    """Return between which states the platform is, so that a plan of *target* asks for what is distrusted.
+
+    What the CRM wants is not sure, so it is given again; what is not in *target* may be there, so it is taken again.
+    What only stays where it is known (a box that an Inactive subscription keeps, anything while removals are withheld)
+    is neither: it is asked when the CRM wants it, or wants it gone.
+    """
+    if not distrust.any:
+        return Assumed(surely=known, maybe=known)
+    wanted_places = {place_of(one) for one in wanted.materials}
+    surely = replace(
+        known,
+        exists=known.exists and not (distrust.account and wanted.active),
+        options=known.options - (distrust.options & wanted.options),
+        materials=frozenset(
+            one
+            for one in known.materials
+            if place_of(one) not in distrust.places or place_of(one) not in wanted_places
+        ),
+    )
+    if wanted.withhold_removals:
+        return Assumed(surely=surely, maybe=known)
+    staying = {place_of(one) for one in (*known.materials, *target.materials, *wanted.kept)}
+    back = frozenset(
+        Material(distributor=distributor, serial_number=serial_number, material_type=NO_TYPE)
+        for distributor, serial_number in distrust.places - staying
+    )
+    maybe = replace(known, options=known.options | distrust.options, materials=known.materials | back)
+    return Assumed(surely=surely, maybe=maybe)
+
+
+def settle(distrust: Distrust, command: Command, outcome: Outcome) -> Distrust:
+    """Return the part of *distrust* that an answer to *command* settles: done and already so alike.
+
+    A platform that does not know the account holds nothing for it: that settles all.
+    """
+    match outcome:
+        case Completed():
+            named = _named(command)
+            return replace(
+                distrust,
+                # Whatever it acknowledged, the account is there.
+                account=distrust.account,
+                options=distrust.options & named.options,
+                places=distrust.places & named.places,
+            )
+        case Rejected(forget_account=True):
+            return distrust
+        case _:
+            return NOTHING
+
+
+def without(distrust: Distrust, settled: Distrust) -> Distrust:
+    """Return what is left of *distrust*."""
+    return replace(
+        distrust,
+        account=distrust.account and not settled.account,
+        options=distrust.options - settled.options,
+        places=distrust.places - settled.places,
+    )
+
+
+def _named(command: Command) -> Distrust:
+    match command:
+        case CreateAccount():
+            return Distrust(account=True)
+        case ActivateOptions(distributor=distributor, options=options):
+            return Distrust(options=frozenset((distributor, option) for option in options))
+        case SuspendOptions(distributor=distributor, options=options):
+            return Distrust(options=frozenset((distributor, option) for option in options))
+        case AddMaterial(material=material):
+            return Distrust(places=frozenset({place_of(material)}))
+        case RemoveMaterial(distributor=distributor, serial_number=serial_number):
+            return Distrust(places=frozenset({(distributor, serial_number)}))
+        case _:
+            assert_never(command)
+
+
+def place_of(material: Material) -> Place:
+    """Return where a box is, whatever its type."""
+    return material.distributor, material.serial_number
+
+
+def pack_places(places: Iterable[Place]) -> list[str]:
+    """Return *places* as the database keeps them: sorted 'distributor:serial number'."""
+    return sorted(f"{distributor}:{serial_number}" for distributor, serial_number in places)
+
+
+def unpack_places(packed: Iterable[str]) -> frozenset[Place]:
+    """Return the places that *packed* texts name."""
+    pairs = (text.split(":") for text in packed)
+    return frozenset((DistributorCode(distributor), SerialNumber(number)) for distributor, number in pairs)
