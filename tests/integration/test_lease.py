@@ -36,6 +36,10 @@ def chunk(stage: Stage) -> Callable[..., dict[str, str]]:
     """Plan a night of new subscribers in one chunk; return what a worker on it has to be told."""
 
     def plan(subscribers: int, **settings: Any) -> dict[str, str]:
+        # What an earlier test left unfinished is no part of this one.
+        stage.rows("DELETE FROM claim RETURNING account")
+        stage.run()
+        stage.forget_sent()
         stage.set(fan_out_limit=1, **settings)
         for _ in range(subscribers):
             stage.subscriber("GEOLOGICAL")
@@ -121,7 +125,7 @@ def test_what_a_worker_learns_after_its_lease_is_not_written(
 def test_a_worker_frozen_past_its_lease_sends_nothing_more(
     stage: Stage, nursery: Nursery, chunk: Callable[..., dict[str, str]]
 ) -> None:
-    told = chunk(5, in_flight=1)
+    told = chunk(2, in_flight=1)
     stage.platform.set_faults({"kind": "slow", "delay_ms": 500})
     frozen = nursery.bear(told)
     until(lambda: stage.ledger())
@@ -196,4 +200,37 @@ def test_what_a_killed_worker_held_is_finished_by_the_next_one_when_its_lease_ha
     held = [entry for entry in after if (entry["request_number"],) in in_doubt]
     assert held, "nothing was in doubt"
     assert all(datetime.fromisoformat(entry["received_at"]) >= ends[entry["account"]] for entry in held)
+    check(stage, sent_once=False)
+
+
+def test_a_worker_keeps_its_accounts_for_longer_than_its_lease(
+    stage: Stage, nursery: Nursery, chunk: Callable[..., dict[str, str]]
+) -> None:
+    told = chunk(2, in_flight=1) | {"CLAIM": "5,0.5,1"}
+    stage.platform.set_faults({"kind": "slow", "delay_ms": 1500})
+
+    assert nursery.bear(told).wait() == 0, nursery.said()
+
+    check(stage, sent_once=True)
+
+
+def test_what_is_in_doubt_stays_so_though_a_later_attempt_never_left(
+    stage: Stage, nursery: Nursery, chunk: Callable[..., dict[str, str]]
+) -> None:
+    told = chunk(1)
+    stage.platform.set_faults({"kind": "hang_after"})
+    killed = nursery.bear(told)
+    until(lambda: stage.ledger() and stage.ledger()[0]["applied"])
+    killed.kill()
+    stage.rows("UPDATE claim SET until = now() RETURNING account")
+
+    stage.platform.set_faults({"kind": "refuse"})
+    assert nursery.bear(told).wait() == 1, "the platform is down"
+
+    ((state, left),) = stage.rows(
+        "SELECT state, sent_at IS NOT NULL FROM open_request ORDER BY plan_position LIMIT 1"
+    )
+    assert (state, left) == ("UNKNOWN", True)
+    stage.platform.clear_faults()
+    assert nursery.bear(told).wait() == 0, nursery.said()
     check(stage, sent_once=False)
