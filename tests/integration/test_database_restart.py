@@ -68,7 +68,7 @@ def test_a_night_whose_database_went_away_is_finished_by_the_next_one(
     server.start()
     stage.db = psycopg.connect(stage.connections.provisioning_dsn, autocommit=True)
 
-    assert ended == 1, "it did not notice"
+    assert ended in (1, 3), "it did not notice"
     logged = {number for (number,) in stage.rows("SELECT request_number FROM request_history")}
     assert set(sent) <= logged, "sent without being logged"
     assert len(sent) == len(set(sent)) < 3 * len(numbers)
