@@ -6,7 +6,8 @@ import ast
 
 import pytest
 
-from tests.guards.guards import GUARDS, Guard
+from tests.guards.guard import Guard
+from tests.guards.guards import GUARDS
 from tests.guards.page import PAGE, ROOT, page
 
 
