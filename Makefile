@@ -7,7 +7,7 @@ PROCESSES ?= 2
 export PYTHONPATH := plugins
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check bench lock openapi
+.PHONY: help demo up down test guards check bench lock openapi
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,9 @@ down: .venv/made_from ## Stop what `make up` started; with CLEAN=yes its data go
 
 test: .venv/made_from ## Run the whole suite; it starts what it needs
 	$(RUN) pytest -n $(PROCESSES) --no-loadscope-reorder
+
+guards: .venv/made_from ## Take each guard of safety away in a copy and see a test fail (docs/guards.md)
+	$(RUN) tests.guards
 
 check: .venv/made_from ## Lint, types and unit tests, in less than a minute
 	.venv/bin/ruff check .

@@ -22,6 +22,8 @@ STARTS_AIRFLOW = '"airflow", "api-server"'
 LONGEST_FIRST = (
     AIRFLOW,
     "tests/integration/test_crash_anywhere.py",
+    "tests/integration/test_lease.py",
+    "tests/integration/test_chaos.py",
     "tests/integration/test_benchmarks.py",
 )
 FOLDERS_IN_TURN = ("tests/integration/", "tests/unit/")

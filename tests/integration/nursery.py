@@ -143,8 +143,12 @@ def be_worker(environment: dict[str, str]) -> None:
 
         worker.main(environment)
         code = 0
-    except BaseException:
+    except BaseException as error:
         traceback.print_exc()
+        # What the product lists is an end like another; anything else is 3, as a person would see a traceback.
+        from provisioner.core.errors import ProvisioningError
+
+        code = 1 if isinstance(error, ProvisioningError) else 3
     finally:
         sys.stderr.flush()
         os._exit(code)

@@ -205,19 +205,27 @@ def as_written(entry: dict[str, Any]) -> str:
 
 
 @contextmanager
-def opened(postgres: Postgres, crm: str, provisioning: str, platform: SimulatorProcess) -> Iterator[Stage]:
-    """Open the stage of two databases and a platform."""
+def opened(
+    postgres: Postgres,
+    crm: str,
+    provisioning: str,
+    platform: SimulatorProcess,
+    *,
+    crm_server: Postgres | None = None,
+) -> Iterator[Stage]:
+    """Open the stage of two databases and a platform; the CRM may be on another server."""
+    crm_server = crm_server or postgres
     with psycopg.connect(postgres.dsn(provisioning, "provisioning_owner")) as owner:
         owner.execute(b"ALTER SEQUENCE request_sequence RESTART %d" % next(_request_numbers))
     with (
-        psycopg.connect(postgres.dsn(crm, "crm_owner"), autocommit=True) as crm_db,
+        psycopg.connect(crm_server.dsn(crm, "crm_owner"), autocommit=True) as crm_db,
         psycopg.connect(postgres.dsn(provisioning, "provisioner"), autocommit=True) as db,
         tempfile.TemporaryDirectory(prefix="stage-") as folder,
     ):
         stage = Stage(
             connections=Connections(
                 provisioning_dsn=postgres.dsn(provisioning, "provisioner"),
-                crm_dsn=postgres.dsn(crm, "crm_reader"),
+                crm_dsn=crm_server.dsn(crm, "crm_reader"),
                 tucano=Endpoint(url=platform.url, user=platform.user, password=platform.password),
             ),
             crm=crm_db,

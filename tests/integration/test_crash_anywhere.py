@@ -23,7 +23,7 @@ from tests.integration.stage import Stage
 from tests.simulator_process import SimulatorProcess
 
 PLUGINS = ROOT / "plugins"
-# Seven requests, one after the other: a new subscriber's three, and a swap of a channel and of a box. All five commands.
+# All five commands, one after the other: a new subscriber's three, and a swap of a channel and of a box.
 REQUESTS = 7
 
 

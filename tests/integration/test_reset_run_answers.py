@@ -200,6 +200,17 @@ def test_what_the_platform_refuses_without_a_verdict_is_rejected_by_its_status(s
     assert stage.log(number)[-1] == ("ACTIVATE_OPTIONS", "REJECTED", "HTTP_422")
 
 
+@pytest.mark.parametrize("status", [302, 307])
+def test_a_redirect_is_not_followed_and_refuses_the_request(stage: Stage, status: int) -> None:
+    number = stage.subscriber("NEWS", boxes={})
+    stage.platform.set_faults({"kind": "status", "status": status, "options": ["NEWS"], "accounts": [number]})
+
+    stage.run()
+
+    assert stage.sent(number) == ["CREATE_ACCOUNT", "ACTIVATE_OPTIONS(VP1, [NEWS])"]
+    assert stage.log(number)[-1] == ("ACTIVATE_OPTIONS", "REJECTED", f"HTTP_{status}")
+
+
 def test_a_platform_that_asks_to_wait_gets_the_same_request_again_after_that(stage: Stage) -> None:
     number = stage.subscriber("NEWS", boxes={})
     stage.platform.set_faults(

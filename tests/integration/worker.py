@@ -2,7 +2,9 @@
 
 WORK names what is done: 'run' (a whole reset run), 'dispatch' (one chunk of a batch), 'single' (one subscription).
 CLOCK_JUMPS sets this process's wall clock wrong, in seconds: '0,-3600' is right at its first look and an hour slow
-at the next, and so on in turn. FAILPOINTS_PASSED is a file to be told of failpoints. Nothing of the product is
+at the next, and so on in turn. CLAIM is the lease of claims, its renewal and its margin, in
+seconds ('6,2,2'). PATIENCE is how long an answer is waited for, and the first and
+longest back-off. FAILPOINTS_PASSED is a file to be told of failpoints. Nothing of the product is
 imported before that.
 """
 
@@ -26,6 +28,10 @@ def main(environment: Environment = os.environ) -> None:
     """Do what *environment* says; what goes wrong is raised."""
     if environment.get("CLOCK_JUMPS"):
         mislead([float(one) for one in environment["CLOCK_JUMPS"].split(",")])
+    if environment.get("PATIENCE"):
+        hasten(*map(float, environment["PATIENCE"].split(",")))
+    if environment.get("CLAIM"):
+        shorten(*map(float, environment["CLAIM"].split(",")))
     if environment.get("FAILPOINTS_PASSED"):
         tell_failpoints(Path(environment["FAILPOINTS_PASSED"]))
     WORKS[environment["WORK"]](connections_of(environment), environment)
@@ -49,6 +55,24 @@ def mislead(jumps: list[float]) -> None:
 
     time.time = lambda: right() + next(turns)
     datetime.datetime = Misled  # type: ignore[misc]
+
+
+def shorten(claim: float, renewal: float, margin: float) -> None:
+    """Give claims another lease, in seconds, so that no test has to wait for half a minute."""
+    from provisioner.core import policy
+
+    policy.CLAIM_SECONDS = claim  # type: ignore[misc]
+    policy.CLAIM_RENEWAL_SECONDS = renewal  # type: ignore[misc]
+    policy.CLAIM_MARGIN_SECONDS = margin  # type: ignore[misc]
+
+
+def hasten(answer: float, first: float, longest: float) -> None:
+    """Wait for an answer so many seconds, and back off between those, so that no test waits for half a minute."""
+    from provisioner.core import policy
+
+    policy.ANSWER_SECONDS = answer  # type: ignore[misc]
+    policy.BACK_OFF_FIRST_SECONDS = first  # type: ignore[misc]
+    policy.BACK_OFF_LONGEST_SECONDS = longest  # type: ignore[misc]
 
 
 def tell_failpoints(file: Path) -> None:

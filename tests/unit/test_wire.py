@@ -224,6 +224,15 @@ def test_retry_after_is_seconds_or_a_date(given_, seconds):
     assert answer({}, status=503, headers={"retry-AFTER": given_}).retry_after == seconds
 
 
+def test_a_retry_after_date_is_read_by_the_clock_that_wrote_it():
+    headers = {"Retry-After": "Sun, 29 Mar 2026 07:00:30 GMT", "DATE": "Sun, 29 Mar 2026 07:00:00 GMT"}
+
+    assert answer({}, status=503, headers=headers).retry_after == 30.0
+    assert answer({}, status=503, headers=headers | {"DATE": "today"}).retry_after == pytest.approx(
+        datetime(2026, 3, 29, 7, 0, 30, tzinfo=UTC).timestamp() - NOW.timestamp()
+    )
+
+
 def test_retry_after_is_none_where_the_answer_does_not_say_it():
     assert answer({}, status=503).retry_after is None
 

@@ -205,7 +205,8 @@ def _options(given: Mapping[str, Any]) -> tuple[OptionCode, ...]:
 def parse_answer(status: int, headers: Mapping[str, str], body: bytes, *, now: datetime) -> Answer:
     """Read an HTTP answer; never raises, whatever the body is.
 
-    *now* (aware) turns a Retry-After date into seconds; a date gone by is 0, one not understood None.
+    A Retry-After date is turned into seconds by the answer's own Date, and only without one by *now* (aware); a date
+    gone by is 0, one not understood None.
     """
     text = _storable(body.decode("utf-8", "backslashreplace"))
     retry_after = _retry_after(headers, now)
@@ -269,13 +270,25 @@ def _storable(text: str) -> str:
 
 
 def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    given = next((value.strip() for key, value in headers.items() if key.lower() == "retry-after"), "")
+    given = _header(headers, "retry-after")
     if given.isascii() and given.isdigit():
         seconds = float(given)
     else:
-        try:
-            moment = parsedate_to_datetime(given)
-            seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now.timestamp()
-        except (ValueError, TypeError, OverflowError):
+        until = _moment(given)
+        if until is None:
             return None
+        # By the clock that wrote the date, where it says what it showed: ours may be an hour off.
+        seconds = until - (_moment(_header(headers, "date")) or now.timestamp())
     return min(max(seconds, 0.0), policy.RETRY_AFTER_LONGEST_SECONDS)
+
+
+def _header(headers: Mapping[str, str], name: str) -> str:
+    return next((value.strip() for key, value in headers.items() if key.lower() == name), "")
+
+
+def _moment(date: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(date)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -213,13 +213,19 @@ class Dispatch:
         while True:
             await asyncio.sleep(policy.CLAIM_RENEWAL_SECONDS)
             asked_at = time.monotonic()
+            # What is claimed while the question is under way is in no answer, and is not lost.
+            asked_for = list(self._works.values())
             try:
                 renewed = await asyncio.to_thread(self._renew_in_transaction)
             except psycopg.Error:
                 continue  # sending stops by itself when the leases end
-            for account, work in self._works.items():
+            for work in asked_for:
+                # Lost before its time, as when the database's clock is set: its end is not waited for.
+                if renewed.get(work.account) != work.token:
+                    work.lease_ends = 0.0
+            for work in self._works.values():
                 if renewed.get(work.account) == work.token:
-                    self._works[account].lease_ends = asked_at + policy.CLAIM_SECONDS
+                    work.lease_ends = asked_at + policy.CLAIM_SECONDS
 
     def _renew_in_transaction(self) -> dict[AccountId, int]:
         with self._renewing.transaction():

@@ -1,0 +1,263 @@
+"""A random walk over everything that can happen at once; every step and every chance comes from one seed."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import psycopg
+
+from demo.launcher.administration import Postgres
+from provisioner.adapters.archive_connection import ArchiveConnection
+from provisioner.core.retention import Month
+from provisioner.steps import move_month
+from provisioner.steps.reset_run import Run
+from tests.integration.chaos import invariants
+from tests.integration.chaos.doors import DOORS
+from tests.integration.nursery import Nursery, Worker
+from tests.integration.stage import Stage
+
+SERVICES = ("GEOLOGICAL", "RELIGION", "NEWS", "SPORT", "KIDS")
+OPTIONS = {"SPORT": "SPORT_CHANNELS"}
+MOST_SUBSCRIBERS, MOST_WORKERS = 8, 2
+# The exit code of a worker that was killed, as subprocess has it; 1 is an error that the product lists.
+ENDS = (0, 1, -9)
+FAULTS: tuple[dict[str, Any], ...] = (
+    {"kind": "reset_after", "probability": 0.3},
+    {"kind": "hang_after", "probability": 0.2},
+    {"kind": "hang_before", "probability": 0.2},
+    {"kind": "apply_late", "delay_ms": 300, "probability": 0.3},
+    {"kind": "status", "status": 500, "probability": 0.3},
+    {"kind": "status", "status": 503, "retry_after": 1, "count": 2},
+    {"kind": "status_but_applied", "probability": 0.3},
+    {"kind": "half_body", "probability": 0.3},
+    {"kind": "html_200", "probability": 0.3},
+    {"kind": "headers_then_silence", "count": 2},
+    {"kind": "slow", "delay_ms": 200},
+    {"kind": "refuse", "count": 3},
+    {"kind": "mixed_list_rejects"},
+    {"kind": "ignore_keys"},
+    {"kind": "ignore_keys"},
+)
+
+
+@dataclass(kw_only=True)
+class Walk:
+    """The world of a walk. *owner* may change anything in the provisioning database; *trail* is what was done."""
+
+    stage: Stage
+    nursery: Nursery
+    server: Postgres
+    owner: psycopg.Connection[Any]
+    chance: random.Random
+    numbers: list[str] = field(default_factory=list)
+    workers: list[Worker] = field(default_factory=list)
+    frozen: list[Worker] = field(default_factory=list)
+    trail: list[str] = field(default_factory=list)
+    months: int = 0
+    boxes: Any = field(default_factory=lambda: itertools.count(1))
+
+    def go(self, seconds: float) -> None:
+        """Walk for so long, looking at everything after each step, and come home."""
+        self.subscribe()
+        steps: tuple[tuple[int, Callable[[], None]], ...] = (
+            (5, self.act),
+            (2, self.subscribe),
+            (6, self.open_door),
+            (3, self.pause),
+            (2, self.misbehave),
+            (2, self.behave),
+            (1, self.kill),
+            (1, self.freeze),
+            (2, self.wake),
+            (1, self.restart_platform),
+            (1, self.archive),
+        )
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            (step,) = self.chance.choices([step for _, step in steps], [weight for weight, _ in steps])
+            self.trail.append(step.__name__)
+            step()
+            self.see_ends()
+            self.check()
+        self.come_home()
+
+    # -- steps ----------------------------------------------------------------------------------
+
+    def subscribe(self) -> None:
+        """Let somebody new become a subscriber, while there is room."""
+        if len(self.numbers) < MOST_SUBSCRIBERS:
+            places = self.chance.choice((("VP1",), ("VP1", "VP2")))
+            services = self.chance.sample(SERVICES, self.chance.randint(1, 3))
+            boxes = {place: self.box() for place in places}
+            self.numbers.append(self.stage.subscriber(*services, boxes=boxes, at=places))
+
+    def act(self) -> None:
+        """Let the CRM do something to somebody; it may refuse."""
+        number, one, other = self.chance.choice(self.numbers), *self.chance.sample(SERVICES, 2)
+        behaviour, details = self.chance.choice(
+            [
+                ("ADD_SERVICE", {"services": [{"code": one, "distributors": ["VP1"]}]}),
+                ("REMOVESERVICE", {"services": [one]}),
+                ("SWAPSERVICE", {"from": one, "to": {"code": other}}),
+                ("DEACTIVATE_SUBSCRIPTION", {}),
+                ("ACTIVATESUBSCRIPTION", {}),
+                (
+                    "ADD_INSTALLED_ITEM",
+                    {"items": [{"serial_number": self.box(), "type": "STB_HD", "distributor": "VP2"}]},
+                ),
+                ("SWAP_INSTALLED_ITEM", self.swap_of_a_box(number)),
+            ]
+        )
+        try:
+            self.stage.act(behaviour, number, **details)
+        except psycopg.errors.RaiseException:
+            self.trail[-1] = f"{behaviour} refused"
+        else:
+            self.trail[-1] = f"{behaviour} {number}"
+
+    def swap_of_a_box(self, number: str) -> dict[str, Any]:
+        row = self.stage.crm.execute(
+            "SELECT serial_number, distributor FROM crm.installed_items"
+            " WHERE subscription_number = %s AND removed_at IS NULL ORDER BY serial_number LIMIT 1",
+            (number,),
+        ).fetchone()
+        old, place = row or ("none", "VP1")
+        return {
+            "pairs": [
+                {"from": old, "to": {"serial_number": self.box(), "type": "STB_HD", "distributor": place}}
+            ]
+        }
+
+    def box(self) -> str:
+        """Return a serial number that no box had before."""
+        return f"CHAOS-{self.numbers[0] if self.numbers else 'FIRST'}-{next(self.boxes)}"
+
+    def open_door(self) -> None:
+        """Start a worker of any door, beside the one that may be at work."""
+        if len(self.workers) < MOST_WORKERS:
+            door = self.chance.choice(DOORS)
+            self.trail[-1] = f"open {type(door).__name__}"
+            self.workers.append(door.open(self.stage, self.nursery, self.chance, self.numbers))
+
+    def pause(self) -> None:
+        """Let the workers work."""
+        time.sleep(self.chance.uniform(0.1, 0.8))
+
+    def misbehave(self) -> None:
+        """Let the platform misbehave in one or two ways."""
+        faults = self.chance.sample(FAULTS, self.chance.randint(1, 2))
+        self.trail[-1] = f"faults {[fault['kind'] for fault in faults]}"
+        self.stage.platform.set_faults(*faults, seed=self.chance.randrange(1_000))
+
+    def behave(self) -> None:
+        """End all faults."""
+        self.stage.platform.clear_faults()
+
+    def kill(self) -> None:
+        """Kill a worker."""
+        if self.workers:
+            self.chance.choice(self.workers).kill()
+
+    def freeze(self) -> None:
+        """Stop a worker where it is."""
+        if free := [one for one in self.workers if one not in self.frozen and one.works()]:
+            worker = self.chance.choice(free)
+            worker.freeze()
+            self.frozen.append(worker)
+
+    def wake(self) -> None:
+        """Let a frozen worker go on."""
+        if self.frozen:
+            self.frozen.pop(0).wake()
+
+    def restart_platform(self) -> None:
+        """Kill the platform, or stop it, and start it again; its faults are gone then."""
+        if self.chance.random() < 0.5:
+            self.stage.platform.kill()
+            self.stage.platform.start()
+        else:
+            self.stage.platform.restart()
+
+    def archive(self) -> None:
+        """Let all that is closed be of a month long over, and move that month to the archive."""
+        self.months += 1
+        month = Month(first_day=date(2015 + self.months // 12, self.months % 12 + 1, 1))
+        self.owner.execute(
+            f"CREATE TABLE request_log_{month.suffix} PARTITION OF request_log"
+            f" FOR VALUES FROM ('{month.begins_at}') TO ('{month.ends_at}')"
+        )
+        self.owner.execute(f"ALTER TABLE request_log_{month.suffix} OWNER TO archivist")
+        self.owner.execute("UPDATE request_log SET closed_at = %s", (month.begins_at,))
+        dsn = self.server.dsn(self.owner.info.dbname, "archivist")
+        move_month.run(ArchiveConnection(dsn=dsn), str(month), Run(run_id="walk", requested_by="tester"))
+
+    # -- after each step, and at the end ----------------------------------------------------------
+
+    def check(self) -> None:
+        """Hold the ledger against the log."""
+        invariants.check(self.stage, self.server.admin_dsn(self.owner.info.dbname))
+
+    def see_ends(self) -> None:
+        """Let go of workers that ended; an end that the product does not list is a broken promise."""
+        for worker in [one for one in self.workers if not one.works()]:
+            self.workers.remove(worker)
+            if worker in self.frozen:
+                self.frozen.remove(worker)
+            if worker.exit_code not in ENDS:
+                raise invariants.Broken(f"a worker ended with {worker.exit_code}: {self.nursery.said()}")
+
+    def come_home(self) -> None:
+        """End all trouble and let two nights pass: then Tucano has what the CRM wants."""
+        self.trail.append("home")
+        for worker in self.frozen:
+            worker.wake()
+        self.stage.platform.clear_faults()
+        for worker in self.workers:
+            worker.wait()
+        self.see_ends()
+        # What the dead held is free half a minute later.
+        self.stage.rows("UPDATE claim SET until = now() RETURNING account")
+        for _ in range(2):
+            self.stage.run()
+        self.check()
+        if self.stage.rows("SELECT 1 FROM open_request") or self.stage.rows("SELECT 1 FROM open_plan"):
+            raise invariants.Broken("a request is open after two quiet nights")
+        for number in self.numbers:
+            wanted, held = self.wanted(number), self.stage.holds(number)
+            if wanted != held or self.stage.known(number) != held:
+                raise invariants.Broken(f"{number}: wanted {wanted}, Tucano has {held}")
+
+    def wanted(self, number: str) -> dict[str, Any]:
+        """What the CRM's tables want Tucano to hold, in the shape of `Stage.holds`.
+
+        Of an inactive subscription the boxes that are installed stay where Tucano has them, and no others come.
+        """
+        ((state,),) = self.stage.crm.execute(
+            "SELECT state FROM crm.subscriptions WHERE subscription_number = %s", (number,)
+        ).fetchall()
+        services = self.stage.crm.execute(
+            "SELECT product_code, unnest(distributors) FROM crm.subscription_services"
+            " WHERE subscription_number = %s AND is_current AND state = 'EFFECTIVE'",
+            (number,),
+        ).fetchall()
+        boxes = self.stage.crm.execute(
+            "SELECT distributor, serial_number FROM crm.installed_items"
+            " WHERE subscription_number = %s AND removed_at IS NULL",
+            (number,),
+        ).fetchall()
+        installed = sorted(f"{place}:{serial}" for place, serial in boxes)
+        held = self.stage.holds(number)
+        active = state == "EFFECTIVE"
+        return {
+            "exists": active or held["exists"],
+            "options": sorted({f"{place}:{OPTIONS.get(code, code)}" for code, place in services})
+            if active
+            else [],
+            "boxes": installed if active else [box for box in held["boxes"] if box in installed],
+        }
