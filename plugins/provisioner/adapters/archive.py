@@ -134,7 +134,7 @@ def size(db: sql.Connection, table: str) -> int:
 
 
 def partitions(db: sql.Connection) -> list[Partition]:
-    """Return the tables of the log, hot and cold, and whether this transaction touched their rows."""
+    """Return the tables of the log, hot and cold, and how many of their rows this session has touched lately."""
     return [
         Partition(parent=parent, table=table, file=file, touched=touched)
         for parent, table, file, touched in sql.rows(db, "archive/read_partitions")
@@ -239,6 +239,11 @@ def accounts_of(db: sql.Connection, subscription_number: str) -> list[AccountId]
         account
         for (account,) in sql.rows(db, "archive/find_accounts", subscription_number=subscription_number)
     ]
+
+
+def subscriptions_of(db: sql.Connection, accounts: list[AccountId]) -> list[str]:
+    """Return the subscriptions that *accounts* were ever seen with."""
+    return [number for (number,) in sql.rows(db, "archive/find_subscriptions", accounts=accounts)]
 
 
 def count_open(db: sql.Connection, accounts: list[AccountId]) -> int:

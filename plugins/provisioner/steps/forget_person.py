@@ -44,7 +44,8 @@ def run(connection: ArchiveConnection, subscription_number: str, reason: str, ru
                 "the reason, which is kept, names the person: give the number of the request instead"
             )
         # First, as long as the bodies still say which words to look for.
-        blanked = archive.forget_in_texts(db, accounts, [subscription_number], words)
+        numbers = sorted({subscription_number, *archive.subscriptions_of(db, accounts)})
+        blanked = archive.forget_in_texts(db, accounts, numbers, words)
         failpoint("forget.after_texts")
         blanked |= {"hot": 0, "cold": 0, "exported": 0}
         for hot in archive.hot_months(db):
