@@ -8,7 +8,8 @@ not answered within three days, the month stays where it is and the export is ke
 
 **Parameters**: `month`, written as 2026-01. It must be archived already.
 
-**Result**: EXPORT, and DELETE or KEEP with who answered, in `archive_manifest`. `tucano_import_requests` brings a deleted month back.
+**Result**: EXPORT, and DELETE or KEEP with who answered, in `archive_manifest`. `tucano_import_requests` brings a
+deleted month back.
 
 **When it is red**: the message says what was not as it should be; nothing was deleted then. Trigger again once it is
 mended: an export that is still true is kept, and the question is asked again.

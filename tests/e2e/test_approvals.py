@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,16 +53,11 @@ class Desk:
     def asked(self, dag: str, run: str, task: str) -> dict[str, Any]:
         """Wait until *run* asks, and return what is shown."""
         deadline = time.monotonic() + RUN_SECONDS
-        while True:
-            try:
+        while time.monotonic() < deadline and self.client.state(dag, run) != "failed":
+            with contextlib.suppress(RestError):  # 404 until it asks
                 return dict(self.client.call("GET", self.path(dag, run, task)))
-            except RestError as error:
-                state = self.client.state(dag, run)
-                assert error.status == 404 and state != "failed" and time.monotonic() < deadline, (
-                    state,
-                    error,
-                )
             time.sleep(0.5)
+        raise AssertionError(f"{run} of {dag} never asked: {self.client.task_instances(dag, run)}")
 
     def answer(self, dag: str, run: str, task: str, option: str) -> None:
         """Answer a required action."""
@@ -90,6 +86,7 @@ class Desk:
 @pytest.fixture(scope="module")
 def desk(stack: StartedStack, ended_run: str) -> Iterator[Desk]:
     """The desk, after a run by which Tucano serves somebody."""
+    assert ended_run
     for dag in (RELEASE, EXPORT):
         stack.client.wait_for_dag(dag)
     with psycopg.connect(make_conninfo(stack.metadata_dsn, dbname="provisioning"), autocommit=True) as db:
