@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,10 +50,15 @@ class Desk:
         return self.db.execute(statement.encode(), values or None).fetchall()
 
     def asked(self, dag: str, run: str, task: str) -> dict[str, Any]:
-        """Wait until *run* asks, and return what is shown."""
+        """Wait until *run* asks, and return what is shown.
+
+        The question can be read a moment before the task waits; an answer in that moment would be noticed only when
+        its time runs out. No person is so fast.
+        """
         deadline = time.monotonic() + RUN_SECONDS
         while time.monotonic() < deadline and self.client.state(dag, run) != "failed":
-            with contextlib.suppress(RestError):  # 404 until it asks
+            states = {one["task_id"]: one["state"] for one in self.client.task_instances(dag, run)}
+            if states.get(task) == "awaiting_input":
                 return dict(self.client.call("GET", self.path(dag, run, task)))
             time.sleep(0.5)
         raise AssertionError(f"{run} of {dag} never asked: {self.client.task_instances(dag, run)}")
