@@ -16,12 +16,17 @@ from provisioner.steps.reset_run import Run
 
 
 def decide(
-    connection: ArchiveConnection, exported: Mapping[str, Any], run_: Run, *, approved: bool, decided_by: str
+    connection: ArchiveConnection,
+    exported: Mapping[str, Any],
+    asking: Run,
+    *,
+    approved: bool,
+    decided_by: str,
 ) -> dict[str, Any]:
     """Do what a person answered when *exported* was shown: delete the month, or record that it stays."""
     if approved:
-        return run(connection, exported, run_, approved_by=decided_by)
-    return keep(connection, exported, run_, kept_by=decided_by)
+        return run(connection, exported, asking, approved_by=decided_by)
+    return keep(connection, exported, asking, kept_by=decided_by)
 
 
 def keep(
