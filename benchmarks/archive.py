@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 
+from benchmarks import archive_writer
 from benchmarks.alternating import compare, seconds
 from benchmarks.bars import Ratio, Tell
 from benchmarks.ground import SQL_FOLDER, Database, Ground, rows
 from demo.launcher.postgres import PostgresServer
 from provisioner.adapters.archive_connection import ArchiveConnection
-from provisioner.core import policy
 from provisioner.core.retention import parse_month
 from provisioner.steps import move_month, swap_month
 from provisioner.steps.reset_run import Run
@@ -25,15 +25,6 @@ BATCH_ROWS = 10_000  # of three sizes measured, the middle one
 READER_SECONDS = 5.0
 WRITER_SECONDS = 5.0
 ROUNDS = 3  # a round moves everything twice; more rounds change the median little
-
-# As the shipped recorder does at 500 requests a second: what 20 ms brought is one commit.
-FLUSHED_ROWS = int(policy.DEFAULT_SETTINGS.requests_per_second * policy.FLUSH_SECONDS)
-CLOSE = """
-INSERT INTO request_log (sequence_number, request_number, batch_id, subscription_number, account, command, parameters,
-    state, error_code, caused_by, planned_at, closed_at, attempts)
-SELECT n, 'PR-W', 1, 'W', 'W', 'CREATE_ACCOUNT', '{}', 'REJECTED', 'NONE', 'benchmark', now(), clock_timestamp(), 1
-FROM generate_series(1, %s) AS n
-"""
 
 
 class WrongMoveError(Exception):
@@ -185,15 +176,7 @@ def _read_for_long(month: OldMonth, reading: threading.Event) -> None:
 
 
 def _write(month: OldMonth, *, until: Callable[[], bool]) -> list[float]:
-    """Close requests as the recorder does, as provisioner, and return the seconds each commit took."""
-    waits: list[float] = []
-    with psycopg.connect(month.ground.connections().provisioning_dsn, autocommit=True) as db:
-        while not until():
-            began = time.monotonic()
-            db.execute(CLOSE, [FLUSHED_ROWS])
-            waits.append(time.monotonic() - began)
-            time.sleep(policy.FLUSH_SECONDS)
-    return waits
+    return archive_writer.write(month.ground.connections().provisioning_dsn, until=until)
 
 
 def _p99_ms(waits: list[float]) -> float:

@@ -4,11 +4,12 @@
 **What**: writes the month to a file in PROVISIONING_ARCHIVE_FOLDER, reads it back and compares it with the database,
 then asks: `ask_to_delete` waits for an answer under Required Actions. Approved, the month's requests are deleted from
 the database; what Tucano was known to have at its end stays, so that nothing that is compared changes. Rejected, or
-not answered within three days, the month stays where it is and the export is kept.
+not answered within three days, the month stays where it is and the export is kept. `decide` does what was answered.
 
 **Parameters**: `month`, written as 2026-01. It must be archived already.
 
-**Result**: EXPORT and DELETE rows in `archive_manifest`. `tucano_import_requests` brings a deleted month back.
+**Result**: EXPORT, and DELETE or KEEP with who answered, in `archive_manifest`. `tucano_import_requests` brings a
+deleted month back.
 
 **When it is red**: the message says what was not as it should be; nothing was deleted then. Trigger again once it is
 mended: an export that is still true is kept, and the question is asked again.
@@ -19,7 +20,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param, dag, get_current_context, task
 
 from provisioner import steps, wiring
@@ -49,28 +50,29 @@ def tucano_export_requests() -> None:
                 steps.export_month.run(archive, context["params"]["month"], wiring.run_of(context))
             )
 
-    ask_to_delete = ApprovalOperator(
+    ask_to_delete = HITLOperator(
         task_id="ask_to_delete",
         subject="Delete {{ params.month }} from the database for good?",
         body="{{ ti.xcom_pull(task_ids='export')['rows'] }} requests are in "
         "{{ ti.xcom_pull(task_ids='export')['file'] }} (sha256 {{ ti.xcom_pull(task_ids='export')['sha256'] }}), "
         "read back and compared. Copy the file to where your backups are before you approve: once deleted, the month "
         "can be read from that file only, until tucano_import_requests brings it back.",
-        defaults="Reject",
+        options=[wiring.APPROVE, wiring.REJECT],
+        defaults=wiring.REJECT,
         response_timeout=timedelta(days=3),
     )
 
     @task(execution_timeout=timedelta(hours=2))
-    def delete(exported: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    def decide(exported: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
         run = wiring.run_of(get_current_context())
         with wiring.archive() as archive:
             return wiring.told(
-                steps.delete_month.run(archive, exported, run, approved_by=wiring.answered_by(answer))
+                steps.delete_month.decide(archive, exported, run, **wiring.decision_of(answer))
             )
 
     exported = export()
     exported >> ask_to_delete
-    delete(exported, ask_to_delete.output)
+    decide(exported, ask_to_delete.output)
 
 
 tucano_export_requests()

@@ -2,15 +2,18 @@
 ### Forget a person: blank a subscription's personal data wherever requests are kept
 
 **What**: takes the body of CREATE_ACCOUNT and Tucano's free text out of the subscription's closed requests, hot,
-archived and exported; what was sent when, and how it ended, stays. Each month that changes gets a FORGET row in
-`archive_manifest`, with its checksums before and after, so that the chain says what happened.
+archived and exported; what was sent when, and how it ended, stays. Explanations, texts of batches and attempts to
+authenticate are reached as well (docs/archive.md has the list). Each month that changes gets a FORGET row in
+`archive_manifest`, with its checksums before and after, so that the chain says what happened; each call a row in
+`forgotten_person`.
 
 **Parameters**: `subscription_number`, and `reason` (the number of the person's request, never a name): it is kept.
 
 **Not reached by this**: the CRM, Tucano, Airflow's logs (they hold no personal data) and your backups.
 
-**When it is red**: "have no outcome yet" passes with the next reset run. Else the message names the file or month that
-is not what the manifest says. Triggering again is always safe and finishes what was begun.
+**When it is red**: "have no outcome yet" passes with the next reset run; "names the person" wants another reason. Else
+the message names the file or month that is not what the manifest says. Triggering again is always safe and finishes
+what was begun.
 """
 
 from __future__ import annotations

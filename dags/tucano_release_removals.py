@@ -4,7 +4,8 @@
 **What**: a reset run that would take service from more accounts than a night explains (`removals_count` and
 `removals_share`), or that follows a new provider file which changes too much, holds that part. This DAG shows what is
 held (how many, why, whom), waits for an answer under *Required actions*, and on Approve sends only what was shown and
-is still wanted by the CRM. Without an answer in 12 hours the answer is Reject.
+is still wanted by the CRM. Without an answer in 12 hours the answer is Reject. Who answered what is in
+`release_decision`; where nobody did, it says "nobody in time".
 
 **Parameters**: `batch_id` of the run that holds; empty for the newest one.
 
@@ -18,7 +19,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param, TriggerRule, dag, get_current_context, task
 
 from provisioner import steps, wiring
@@ -47,27 +48,23 @@ def tucano_release_removals() -> None:
         with wiring.failing_clearly():
             return steps.release_removals.show(wiring.connections(), get_current_context()["params"])
 
-    ask = ApprovalOperator(
+    ask = HITLOperator(
         task_id="ask",
         subject="Release {{ ti.xcom_pull(task_ids='show')['accounts'] }} held accounts?",
         body="{{ ti.xcom_pull(task_ids='show')['shown'] }}",
-        defaults="Reject",
+        options=[wiring.APPROVE, wiring.REJECT],
+        defaults=wiring.REJECT,
         response_timeout=timedelta(hours=12),
     )
 
-    @task(execution_timeout=timedelta(minutes=15))
-    def release(held: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    # Every answer is recorded, a no as well; after a no there is nothing to send and the rest is skipped.
+    @task.short_circuit(execution_timeout=timedelta(minutes=15))
+    def decide(held: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
         run = wiring.run_of(get_current_context())
         with wiring.failing_clearly():
-            return steps.release_removals.release(
-                wiring.connections(), run, held, decided_by=wiring.answered_by(answer)
+            return steps.release_removals.decide(
+                wiring.connections(), run, held, **wiring.decision_of(answer)
             )
-
-    @task(trigger_rule=TriggerRule.ALL_SKIPPED, execution_timeout=timedelta(minutes=15))
-    def refuse(held: dict[str, Any]) -> None:
-        answer = get_current_context()["ti"].xcom_pull(task_ids="ask")
-        with wiring.failing_clearly():
-            steps.release_removals.refuse(wiring.connections(), held, decided_by=wiring.answered_by(answer))
 
     @task(execution_timeout=timedelta(minutes=15))
     def chunks_of(released: dict[str, Any]) -> list[dict[str, Any]]:
@@ -88,9 +85,8 @@ def tucano_release_removals() -> None:
             return steps.close_batch.run(wiring.connections(), released["batch_id"])
 
     held = show()
-    released = release(held, ask.output)
+    released = decide(held, ask.output)
     held >> ask
-    released >> refuse(held)
     dispatch.partial(released=released).expand(chunk=chunks_of(released)) >> close(released)
 
 

@@ -32,6 +32,9 @@ ARCHIVE = "provisioning_archive_db"
 PAGES = "provisioning_pages_db"
 TOKEN_KEYS = "tucano_jwt"  # noqa: S105 the name of a connection
 
+# What a person may answer to a required action; silence is the second.
+APPROVE, REJECT = "Approve", "Reject"
+
 log = logging.getLogger(__name__)
 
 
@@ -91,6 +94,11 @@ def answered_by(answer: Mapping[str, Any] | None) -> str:
     """Return who answered a required action; nobody, where its time ran out."""
     user = (answer or {}).get("responded_by_user") or {}
     return str(user.get("name") or user.get("id") or "nobody in time")
+
+
+def decision_of(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was answered to a required action, and by whom, as the steps take it."""
+    return {"approved": answer["chosen_options"] == [APPROVE], "decided_by": answered_by(answer)}
 
 
 def told(result: dict[str, Any]) -> dict[str, Any]:

@@ -123,19 +123,19 @@ def test_a_hot_month_cannot_be_imported(airflow: ArchiveAirflow) -> None:
     assert ran["tasks"] == {"bring_back": ["failed"]}
 
 
-def test_deletion_waits_for_a_person_and_is_refused_unless_one_approves() -> None:
-    """Read from the drawing: nothing runs `delete` but an approval, and silence is a refusal."""
+def test_deletion_waits_for_a_person_and_silence_is_a_refusal() -> None:
+    """Read from the drawing; tests/e2e/test_approvals.py answers in a running Airflow."""
     import ast
 
     tree = ast.parse((ROOT / "dags" / "tucano_export_requests.py").read_text())
     (asking,) = [
         node
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "ApprovalOperator"
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "HITLOperator"
     ]
     words = {one.arg: ast.unparse(one.value) for one in asking.keywords}
 
-    assert words["defaults"] == "'Reject'"
+    assert words["options"] == "[wiring.APPROVE, wiring.REJECT]"
+    assert words["defaults"] == "wiring.REJECT"
     assert words["response_timeout"] == "timedelta(days=3)"
-    assert "ignore_downstream_trigger_rules" not in words
-    assert "delete(exported, ask_to_delete.output)" in ast.unparse(tree)
+    assert "decide(exported, ask_to_delete.output)" in ast.unparse(tree)

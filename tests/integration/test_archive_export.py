@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,12 +12,10 @@ import pytest
 
 from provisioner.adapters import archive_file
 from provisioner.core.errors import ConfigurationError
-from provisioner.core.model import AccountId, CreateAccount, Subscriber
 from provisioner.core.retention import NotProven
 from provisioner.steps import (
     delete_month,
     export_month,
-    forget_person,
     import_month,
     move_month,
     prove_archive,
@@ -29,27 +23,6 @@ from provisioner.steps import (
 from tests.integration.old_requests import OLD, RUN, OldRequests, at
 
 JANUARY, FEBRUARY = OLD
-
-# Runs a step as a task does, in a process that a failpoint may kill.
-STEP = """
-import json, sys
-from pathlib import Path
-from provisioner.adapters.archive_connection import ArchiveConnection
-from provisioner.steps import delete_month, export_month, forget_person, import_month
-from provisioner.steps.reset_run import Run
-given = json.load(sys.stdin)
-archive = ArchiveConnection(dsn=given["dsn"], folder=Path(given["folder"]))
-run = Run(run_id="by hand", requested_by="tester")
-match given["step"]:
-    case "export":
-        export_month.run(archive, "2026-01", run)
-    case "delete":
-        delete_month.run(archive, given["exported"], run, approved_by="Ada")
-    case "import":
-        import_month.run(archive, "2026-01", run)
-    case "forget":
-        forget_person.run(archive, "S0000000001", "request 7", run)
-"""
 
 
 @pytest.fixture
@@ -59,22 +32,6 @@ def cold(old_requests: OldRequests) -> OldRequests:
     old_requests.fill(OLD)
     move_month.run(old_requests.archive, "2026-01", RUN)
     return old_requests
-
-
-def killed_at(old: OldRequests, failpoint: str, step: str, exported: dict[str, Any] | None = None) -> int:
-    given = {
-        "dsn": old.archive.dsn,
-        "folder": str(old.archive.folder),
-        "step": step,
-        "exported": exported,
-    }
-    environment = os.environ | {
-        "PROVISIONING_FAILPOINT": failpoint,
-        "PYTHONPATH": str(Path("plugins").resolve()),
-    }
-    return subprocess.run(
-        [sys.executable, "-c", STEP], input=json.dumps(given).encode(), env=environment, check=False
-    ).returncode
 
 
 def january(old: OldRequests) -> list[tuple[Any, ...]]:
@@ -222,37 +179,6 @@ def test_nothing_is_deleted_that_changed_after_its_export(cold: OldRequests) -> 
     assert january(cold) != []
 
 
-@pytest.mark.parametrize(
-    ("step", "failpoint"),
-    [
-        ("export", "export.after_file"), ("export", "export.before_commit"), ("export", "export.after_commit"),
-        ("delete", "replace.after_draft"), ("delete", "replace.after_exchange"), ("delete", "delete.before_commit"),
-        ("delete", "delete.after_commit"), ("import", "replace.after_exchange"), ("import", "import.after_commit"),
-    ],
-)  # fmt: skip
-def test_killed_at_any_step_no_request_is_lost_and_the_next_run_finishes(
-    cold: OldRequests, step: str, failpoint: str
-) -> None:
-    before = january(cold)
-    exported = export_month.run(cold.archive, "2026-01", RUN) if step != "export" else {}
-    if step == "import":
-        delete_month.run(cold.archive, exported, RUN, approved_by="Ada")
-
-    assert killed_at(cold, failpoint, step, exported) == -9
-
-    kept = {
-        tier
-        for (tier,) in cold.rows("SELECT tier FROM archive_manifest ORDER BY manifest_number DESC LIMIT 1")
-    }
-    assert january(cold) == ([] if kept == {"deleted"} else before)
-    prove_archive.run(cold.archive)
-    if kept == {"deleted"}:
-        import_month.run(cold.archive, "2026-01", RUN)
-    assert export_month.run(cold.archive, "2026-01", RUN)["rows"] == len(before)
-    assert january(cold) == before
-    assert len(folder(cold)) == 2
-
-
 # -- state at a time -------------------------------------------------------------------------------
 
 
@@ -268,134 +194,3 @@ def test_a_time_in_a_deleted_month_names_the_file_that_answers(cold: OldRequests
 
     assert first == last  # the checkpoint: exact from the account's last request of the month on
     assert cold.rows("SELECT kind FROM state_at('S0000000002', %s)", last)
-
-
-# -- forgetting ------------------------------------------------------------------------------------
-
-
-def personal(old: OldRequests) -> int:
-    """How many rows of S0000000001, hot and cold, hold something personal."""
-    ((rows,),) = old.rows(
-        "SELECT count(*) FROM (SELECT account, body, response FROM request_log UNION ALL "
-        "SELECT account, body, response FROM request_archive) r WHERE account = 'S0000000001' "
-        "AND (response IS NOT NULL OR body LIKE '%ada@example.com%'::bytea)"
-    )
-    return int(rows)
-
-
-def everything_else(old: OldRequests) -> list[tuple[Any, ...]]:
-    """All columns of everybody else's requests, and of this one's all that is not personal."""
-    return old.rows(
-        "SELECT r.account, r.log_number, CASE WHEN r.account = 'S0000000001' THEN NULL ELSE body END, "
-        "parameters::text, state, error_code, closed_at "
-        "FROM (TABLE request_log UNION ALL TABLE request_archive) r ORDER BY 2"
-    )
-
-
-@pytest.fixture
-def spread(old_requests: OldRequests) -> OldRequests:
-    """S0000000001 created in January (archived, exported) and in February (hot), among others."""
-    old_requests.make_months(*OLD)
-    old_requests.fill(OLD)
-    for month in ("2026-01", "2026-02"):
-        old_requests.close(
-            "S0000000001", created("S0000000001"), at(f"{month}-15 12:00"), response=b"Welcome, Ada Prowse"
-        )
-    move_month.run(old_requests.archive, "2026-01", RUN)
-    export_month.run(old_requests.archive, "2026-01", RUN)
-    assert personal(old_requests) >= 2
-    return old_requests
-
-
-def created(account: str) -> CreateAccount:
-    return CreateAccount(
-        account=AccountId(account), subscriber=Subscriber(name="Ada Prowse", email="ada@example.com")
-    )
-
-
-def in_files(old: OldRequests) -> list[str]:
-    """The exported files that still hold something of S0000000001's subscriber."""
-    return [
-        path.name
-        for path in old.archive.files().glob("*.parquet")
-        for row in archive_file.read(path)
-        if row[5] == "S0000000001" and (row[-1] is not None or b"ada@example.com" in (row[-2] or b""))
-    ]
-
-
-def test_a_person_is_forgotten_hot_cold_and_exported_and_nothing_else_is(spread: OldRequests) -> None:
-    before = everything_else(spread)
-    assert in_files(spread)
-
-    forgotten = forget_person.run(spread.archive, "S0000000001", "request 7", RUN)
-
-    assert all(forgotten[tier] for tier in ("hot", "cold", "exported"))
-    assert (personal(spread), in_files(spread)) == (0, [])
-    assert everything_else(spread) == before
-    assert len(folder(spread)) == 2, "the edition with the personal data is gone"
-    prove_archive.run(spread.archive)
-
-
-def test_forgetting_is_in_the_chain_and_the_month_can_still_be_exported_deleted_and_brought_back(
-    spread: OldRequests,
-) -> None:
-    forget_person.run(spread.archive, "S0000000001", "request 7", RUN)
-
-    ((tier, reason, changed),) = spread.rows(
-        "SELECT tier, reason, checksum_after = file_checksum AND checksum_before <> checksum_after "
-        "FROM archive_manifest WHERE operation = 'FORGET' AND month = '2026-01-01'"
-    )
-    again = export_month.run(spread.archive, "2026-01", RUN)
-    delete_month.run(spread.archive, again, RUN, approved_by="Ada")
-    import_month.run(spread.archive, "2026-01", RUN)
-
-    assert (tier, reason, changed) == ("cold", "S0000000001: request 7", True)
-    assert personal(spread) == 0
-
-
-def test_a_person_is_forgotten_in_the_file_of_a_deleted_month(spread: OldRequests) -> None:
-    exported = export_month.run(spread.archive, "2026-01", RUN)
-    delete_month.run(spread.archive, exported, RUN, approved_by="Ada")
-
-    forgotten = forget_person.run(spread.archive, "S0000000001", "request 7", RUN)
-    import_month.run(spread.archive, "2026-01", RUN)
-
-    assert (forgotten["cold"], forgotten["exported"] > 0) == (0, True)
-    assert (personal(spread), in_files(spread)) == (0, [])
-
-
-def test_forgetting_twice_changes_and_records_nothing_more(spread: OldRequests) -> None:
-    forget_person.run(spread.archive, "S0000000001", "request 7", RUN)
-    rows = spread.count("archive_manifest")
-
-    again = forget_person.run(spread.archive, "S0000000001", "request 7", RUN)
-
-    assert (again["hot"], again["cold"], again["exported"]) == (0, 0, 0)
-    assert spread.count("archive_manifest") == rows
-
-
-@pytest.mark.parametrize("failpoint", ["forget.before_commit", "forget.after_file", "forget.after_commit"])
-def test_killed_while_forgetting_the_next_call_finishes_it(spread: OldRequests, failpoint: str) -> None:
-    assert killed_at(spread, failpoint, "forget") == -9
-
-    forget_person.run(spread.archive, "S0000000001", "request 7", RUN)
-
-    assert (personal(spread), in_files(spread)) == (0, [])
-    assert len(folder(spread)) == 2
-    export_month.run(spread.archive, "2026-01", RUN)
-
-
-def test_a_person_with_an_open_request_is_not_forgotten_yet(spread: OldRequests) -> None:
-    spread.owner.execute(
-        "INSERT INTO open_plan (account, plan_number, batch_id) VALUES ('S0000000001', 1, %s)",
-        (spread.batch_id,),
-    )
-    spread.owner.execute(
-        "INSERT INTO open_request (sequence_number, request_number, account, plan_number, plan_position, batch_id, "
-        "subscription_number, command, parameters, body, caused_by) VALUES "
-        "(9, 'PR-9', 'S0000000001', 1, 1, %s, 'S0000000001', 'CREATE_ACCOUNT', '{}', 'x', 'test')",
-        (spread.batch_id,),
-    )
-
-    with pytest.raises(ConfigurationError, match="1 requests of S0000000001"):
-        forget_person.run(spread.archive, "S0000000001", "request 7", RUN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -92,6 +93,13 @@ COLD = Partition(parent="request_archive", table=1, file=10, touched=0)
 
 def test_a_move_of_one_table_and_nothing_else_passes() -> None:
     retention.refuse_other_partitions([HOT, OTHER], [COLD, OTHER], moved=1, to="request_archive")
+
+
+def test_what_the_session_touched_before_the_move_is_not_held_against_it() -> None:
+    touched = [replace(one, touched=3) for one in (HOT, OTHER)]
+    moved = [replace(COLD, touched=3), touched[1]]
+
+    retention.refuse_other_partitions(touched, moved, moved=1, to="request_archive")
 
 
 @pytest.mark.parametrize(

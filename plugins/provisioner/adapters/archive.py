@@ -9,7 +9,6 @@ from typing import Any
 from psycopg import sql as compose
 
 from provisioner.adapters import sql
-from provisioner.core.model import AccountId
 from provisioner.core.retention import Content, Fold, HotMonth, Month, OutOfSync, Partition
 
 
@@ -134,7 +133,7 @@ def size(db: sql.Connection, table: str) -> int:
 
 
 def partitions(db: sql.Connection) -> list[Partition]:
-    """Return the tables of the log, hot and cold, and whether this transaction touched their rows."""
+    """Return the tables of the log, hot and cold, and how many of their rows this session has touched lately."""
     return [
         Partition(parent=parent, table=table, file=file, touched=touched)
         for parent, table, file, touched in sql.rows(db, "archive/read_partitions")
@@ -231,73 +230,6 @@ def kept(db: sql.Connection, month: Month) -> KeptMonth | None:
 def kept_months(db: sql.Connection) -> list[Month]:
     """Return every month that ever left the hot log, oldest first."""
     return [Month(first_day=month) for (month,) in sql.rows(db, "archive/list_kept_months")]
-
-
-def accounts_of(db: sql.Connection, subscription_number: str) -> list[AccountId]:
-    """Return the accounts that requests of the subscription were for, and the one called like it."""
-    return [
-        account
-        for (account,) in sql.rows(db, "archive/find_accounts", subscription_number=subscription_number)
-    ]
-
-
-def count_open(db: sql.Connection, accounts: list[AccountId]) -> int:
-    """Return how many requests of *accounts* have no outcome yet."""
-    (requests,) = sql.one(db, "archive/count_open", accounts=accounts)
-    return int(requests)
-
-
-def personal_bodies(db: sql.Connection, accounts: list[AccountId]) -> list[bytes]:
-    """Return the bodies, hot and cold, in which people of *accounts* are told to Tucano."""
-    return [bytes(body) for (body,) in sql.rows(db, "archive/find_personal_bodies", accounts=accounts)]
-
-
-def forget_in_texts(
-    db: sql.Connection, accounts: list[AccountId], subscription_numbers: list[str], words: list[str]
-) -> dict[str, int]:
-    """Blank what is written about people besides the log; return how many rows had something, by table."""
-    (found,) = sql.one(
-        db,
-        "archive/forget_in_texts",
-        accounts=accounts,
-        subscription_numbers=subscription_numbers,
-        words=words,
-    )
-    return dict(found)
-
-
-def record_forgotten(
-    db: sql.Connection,
-    *,
-    subscription_number: str,
-    accounts: list[AccountId],
-    reason: str,
-    performed_by: str,
-    run_id: str,
-    rows_changed: dict[str, int],
-) -> None:
-    """Record that a person was forgotten."""
-    sql.run(
-        db,
-        "archive/insert_forgotten",
-        subscription_number=subscription_number,
-        accounts=accounts,
-        reason=reason,
-        performed_by=performed_by,
-        run_id=run_id,
-        rows_changed=json.dumps(rows_changed),
-    )
-
-
-def blank(
-    db: sql.Connection, month: Month, accounts: list[AccountId], *, tier: str, pretend: bool = False
-) -> int:
-    """Take personal data of *accounts* out of a month, 'hot' or 'cold'; return how many rows had some.
-
-    *pretend* only counts.
-    """
-    with db.transaction(force_rollback=pretend):
-        return sql.run(db, f"archive/blank_{tier}_month", accounts=accounts, **_bounds(month)).rowcount
 
 
 def _bounds(month: Month) -> dict[str, Any]:

@@ -9,9 +9,48 @@ from typing import Any
 from provisioner.adapters import archive, archive_landing, archive_tables
 from provisioner.adapters.archive_connection import ArchiveConnection
 from provisioner.core import retention
+from provisioner.core.retention import Content
 from provisioner.failpoint import failpoint
 from provisioner.steps import archivist, exported_file, replace_month, transactions
 from provisioner.steps.reset_run import Run
+
+
+def decide(
+    connection: ArchiveConnection,
+    exported: Mapping[str, Any],
+    asking: Run,
+    *,
+    approved: bool,
+    decided_by: str,
+) -> dict[str, Any]:
+    """Do what a person answered when *exported* was shown: delete the month, or record that it stays."""
+    if approved:
+        return run(connection, exported, asking, approved_by=decided_by)
+    return keep(connection, exported, asking, kept_by=decided_by)
+
+
+def keep(
+    connection: ArchiveConnection, exported: Mapping[str, Any], run: Run, *, kept_by: str
+) -> dict[str, Any]:
+    """Record that a person said no, or nobody anything, when asked to delete the month of *exported*."""
+    began = time.monotonic()
+    month = retention.parse_month(str(exported["month"]))
+    with archivist.alone(connection) as db:
+        kept = exported_file.kept_month(db, month, tier="cold", to_do="keep")
+        content = Content(rows=kept.rows, checksum=kept.checksum, first_log_number=None, last_log_number=None)
+        archive.record(
+            db,
+            month=month,
+            operation="KEEP",
+            tier="cold",
+            before=content,
+            after=content,
+            performed_by=run.requested_by,
+            run_id=run.run_id,
+            reason=f"deletion refused by {kept_by}",
+            seconds=time.monotonic() - began,
+        )
+    return {"month": str(month), "deleted": 0, "kept": kept.rows, "file": kept.file}
 
 
 def run(

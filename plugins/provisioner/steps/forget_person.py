@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from provisioner.adapters import archive, archive_file, archive_landing, archive_tables, sql
+from provisioner.adapters import archive, archive_file, archive_landing, archive_people, archive_tables, sql
 from provisioner.adapters.archive_connection import ArchiveConnection
 from provisioner.core import wire
 from provisioner.core.errors import ConfigurationError
@@ -31,8 +31,8 @@ def run(connection: ArchiveConnection, subscription_number: str, reason: str, ru
     maintain_partitions.refuse_strays(connection)
     note = f"{subscription_number}: {reason}"
     with archivist.alone(connection) as db:
-        accounts = archive.accounts_of(db, subscription_number)
-        if open_requests := archive.count_open(db, accounts):
+        accounts = archive_people.accounts_of(db, subscription_number)
+        if open_requests := archive_people.count_open(db, accounts):
             raise ConfigurationError(
                 f"{open_requests} requests of {subscription_number} have no outcome yet and are sent again "
                 "as they are: wait for the next reset run, then forget"
@@ -44,7 +44,8 @@ def run(connection: ArchiveConnection, subscription_number: str, reason: str, ru
                 "the reason, which is kept, names the person: give the number of the request instead"
             )
         # First, as long as the bodies still say which words to look for.
-        blanked = archive.forget_in_texts(db, accounts, [subscription_number], words)
+        numbers = sorted({subscription_number, *archive_people.subscriptions_of(db, accounts)})
+        blanked = archive_people.forget_in_texts(db, accounts, numbers, words)
         failpoint("forget.after_texts")
         blanked |= {"hot": 0, "cold": 0, "exported": 0}
         for hot in archive.hot_months(db):
@@ -53,7 +54,7 @@ def run(connection: ArchiveConnection, subscription_number: str, reason: str, ru
             cold, exported = _forget_kept(db, connection, month, accounts, run, note)
             blanked["cold"] += cold
             blanked["exported"] += exported
-        archive.record_forgotten(
+        archive_people.record_forgotten(
             db,
             subscription_number=subscription_number,
             accounts=accounts,
@@ -69,7 +70,7 @@ def _words(
     db: sql.Connection, connection: ArchiveConnection, months: list[Month], accounts: list[AccountId]
 ) -> list[str]:
     """Return the names, addresses and numbers of the people of *accounts*, the longest first."""
-    bodies = archive.personal_bodies(db, accounts)
+    bodies = archive_people.personal_bodies(db, accounts)
     for month in months:
         kept = archive.kept(db, month)
         if kept is not None and kept.file is not None:
@@ -83,10 +84,10 @@ def _words(
 def _forget_hot(db: sql.Connection, month: Month, accounts: list[AccountId], run: Run, note: str) -> int:
     began = time.monotonic()
     with transactions.snapshot(db):
-        if not archive.blank(db, month, accounts, tier="hot", pretend=True):
+        if not archive_people.blank(db, month, accounts, tier="hot", pretend=True):
             return 0
         before = archive.content(db, month, tier="hot")
-        rows = archive.blank(db, month, accounts, tier="hot")
+        rows = archive_people.blank(db, month, accounts, tier="hot")
         after = archive.content(db, month, tier="hot")
         _record(db, month, "hot", before, after, run, note, began, None)
         failpoint("forget.before_commit")
@@ -111,7 +112,7 @@ def _forget_kept(
         before = archive.content(db, month, tier="cold")
         if (before.rows, before.checksum) != (kept.rows, kept.checksum):
             raise NotProven(f"month {month} is not what archive_manifest says: nothing of it was changed")
-        cold = archive.blank(db, month, accounts, tier="cold")
+        cold = archive_people.blank(db, month, accounts, tier="cold")
         after = archive.content(db, month, tier="cold")
         edition: dict[str, Any] | None = None
         if kept.file is not None:

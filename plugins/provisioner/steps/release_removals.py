@@ -80,6 +80,16 @@ def _held_batch(db: sql.Connection, batch_id: int) -> tuple[str, bool, str, int]
     return because, plan_held, held_hash, base or 0
 
 
+def decide(
+    connections: Connections, run: Run, shown: Mapping[str, Any], *, approved: bool, decided_by: str
+) -> dict[str, int]:
+    """Record a person's answer; return the batch that sends what was *shown*, or nothing after a no."""
+    if approved:
+        return release(connections, run, shown, decided_by=decided_by)
+    refuse(connections, shown, decided_by=decided_by)
+    return {}
+
+
 def release(
     connections: Connections,
     run: Run,
