@@ -124,6 +124,7 @@ class Airflow:
         return {f"AIRFLOW__{name}": value for name, value in settings.items()} | {
             "AIRFLOW_HOME": str(self.home),
             "PROVISIONING_ARCHIVE_FOLDER": str(self.runtime.folder / "archive"),
+            "PROVISIONING_IMPORT_FOLDER": str(PROJECT / "include" / "import"),
             "PYTHONPATH": str(PROJECT / "plugins"),
             "PYTHONUNBUFFERED": "1",
             "SPT_NOENV": "1",  # process titles must not overwrite the environment that marks our processes

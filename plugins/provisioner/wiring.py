@@ -65,6 +65,12 @@ def archive() -> Iterator[ArchiveConnection]:
         yield ArchiveConnection(dsn=_dsn(ARCHIVE), folder=Path(folder) if folder else None)
 
 
+def import_folder() -> Path | None:
+    """Return the folder of the files that an operator wants imported; None where he names none."""
+    folder = os.environ.get("PROVISIONING_IMPORT_FOLDER")
+    return Path(folder) if folder else None
+
+
 def run_of(context: Context) -> Run:
     """Return the Airflow run of a task's *context*: its id, and the user who triggered it or the scheduler."""
     dag_run = context["dag_run"]

@@ -28,6 +28,7 @@ class Nights(RunningAirflow):
 
     stage: Stage
     admin_dsn: str
+    import_folder: Path
 
     def administrate(self, statement: str) -> None:
         """Run *statement* on the provisioning database as its administrator."""
@@ -58,7 +59,10 @@ def airflow(runtime_folder: Path) -> Iterator[Nights]:
             install.create_tables(db)
             install.tie_up(db)
         with opened(postgres, "crm", "provisioning", platform) as stage:
+            imports = runtime_folder / "imports"
+            imports.mkdir()
             environment = {
+                "PROVISIONING_IMPORT_FOLDER": str(imports),
                 "AIRFLOW_CONN_PROVISIONING_DB": postgres_connection(stage.connections.provisioning_dsn),
                 "AIRFLOW_CONN_CRM_DB": postgres_connection(stage.connections.crm_dsn, read_only=True),
                 "AIRFLOW_CONN_TUCANO": http_connection(platform.url, platform.user, platform.password),
@@ -69,6 +73,7 @@ def airflow(runtime_folder: Path) -> Iterator[Nights]:
                     known=running.known,
                     stage=stage,
                     admin_dsn=postgres.admin_dsn("provisioning"),
+                    import_folder=imports,
                 )
 
 
@@ -171,6 +176,36 @@ def test_contradicting_parameters_are_refused_before_a_batch_is_opened(airflow: 
 
     assert ran["tasks"]["open_batch"] == ["failed"]
     assert airflow.stage.rows("SELECT count(*) FROM batch") == before
+
+
+def test_a_night_told_to_distrust_brings_back_what_a_restored_platform_lost(airflow: Nights) -> None:
+    airflow.stage.platform.snapshot()
+    ((since,),) = airflow.stage.rows("SELECT clock_timestamp()")
+    number = airflow.stage.subscriber("NEWS")
+    airflow.night()
+    airflow.stage.platform.restore()
+    assert airflow.stage.holds(number)["exists"] is False
+
+    ran = airflow.night(distrust_since=since.isoformat())
+
+    assert ran["state"] == "success"
+    assert airflow.stage.holds(number)["options"] == ["VP1:NEWS"]
+    assert "were distrusted since" in str(airflow.last_batch()[2])
+
+
+def test_an_export_is_imported_and_known_state_is_verified_and_rebuilt(airflow: Nights) -> None:
+    (airflow.import_folder / "export.csv").write_text("account,distributor,option\nIMPORTED,VP1,NEWS\n")
+
+    ran = airflow.run("tucano_import_known_state", file="export.csv")
+
+    assert (ran["state"], ran["results"]["import_file"]["accounts"]) == ("success", 1)
+    assert airflow.stage.known("IMPORTED")["options"] == ["VP1:NEWS"]
+    airflow.stage.rows("UPDATE known_state SET options = '{}' WHERE account = 'IMPORTED' RETURNING account")
+    assert airflow.run("tucano_verify_known_state")["tasks"] == {"verify": ["failed"]}
+    assert airflow.stage.known("IMPORTED")["options"] == []
+    rebuilt = airflow.run("tucano_verify_known_state", rebuild=True)
+    assert (rebuilt["state"], rebuilt["results"]["verify"]["rebuilt"]) == ("success", 1)
+    assert airflow.stage.known("IMPORTED")["options"] == ["VP1:NEWS"]
 
 
 def test_no_secret_and_no_name_is_handed_from_task_to_task(airflow: Nights) -> None:

@@ -19,6 +19,9 @@ WRITES = {
         "open_request": ALL,
         "batch_item": ALL,
         "sending_rate": ALL,
+        # What a restored Tucano may hold is settled by answers, and an import tells the whole.
+        "distrust": ALL,
+        "import_file": {"INSERT", "UPDATE"},
         "batch": {"INSERT", "UPDATE"},
         "held_removal": {"INSERT", "UPDATE"},
         "release_decision": {"INSERT"},

@@ -31,6 +31,9 @@ from provisioner.steps import (
     guard as guard,
 )
 from provisioner.steps import (
+    import_known_state as import_known_state,
+)
+from provisioner.steps import (
     import_month as import_month,
 )
 from provisioner.steps import (
@@ -59,6 +62,9 @@ from provisioner.steps import (
 )
 from provisioner.steps import (
     reset_subscription as reset_subscription,
+)
+from provisioner.steps import (
+    verify_known_state as verify_known_state,
 )
 from provisioner.steps import (
     what_if as what_if,
