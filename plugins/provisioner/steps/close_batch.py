@@ -55,6 +55,11 @@ def run(connections: Connections, batch_id: int) -> dict[str, int]:
         problems = problems_of(batch, counts)
         failpoint("close.counted")
         summary = tell(batch, counts, problems, sql.rows(db, "batch/count_rejections", batch_id=batch_id))
+        if refused := sql.run(db, "batch/read_refused_rate", batch_id=batch_id).fetchone():
+            summary += (
+                f" Tucano refused more than about {refused[0]:.0f} requests a second: requests_per_second "
+                "of the provider file asks for more."
+            )
         sql.run(
             db, "batch/close_batch", batch_id=batch_id, counts=json.dumps(counts.as_dict()), summary=summary
         )
