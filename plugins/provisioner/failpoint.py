@@ -1,7 +1,7 @@
-"""Named places where a test lets this process die as a power cut would.
+"""Named places where a test lets this process die as a power cut would, or meet an error nobody thought of.
 
-PROVISIONING_FAILPOINT=archive.after_attach kills at the first pass, request.answered:3 at the third. Unset, as
-everywhere but in tests, a failpoint is one comparison.
+PROVISIONING_FAILPOINT=archive.after_attach kills at the first pass, request.answered:3 at the third, and plan.written!
+raises at the first. Unset, as everywhere but in tests, a failpoint is one comparison.
 """
 
 from __future__ import annotations
@@ -10,12 +10,20 @@ import os
 import signal
 from itertools import count
 
-_NAME, _, _PASS = os.environ.get("PROVISIONING_FAILPOINT", "").partition(":")
+_ASKED = os.environ.get("PROVISIONING_FAILPOINT", "")
+_RAISES = _ASKED.endswith("!")
+_NAME, _, _PASS = _ASKED.removesuffix("!").partition(":")
 _FATAL_PASS = int(_PASS or 1)
 _passes = count(1)
 
 
+class FailpointReached(Exception):
+    """What a failpoint raises where it does not kill."""
+
+
 def failpoint(name: str) -> None:
-    """Kill this process if PROVISIONING_FAILPOINT names this place; nothing is flushed, closed or said."""
+    """Kill this process if PROVISIONING_FAILPOINT names this place, or raise; nothing is flushed, closed or said."""
     if name == _NAME and next(_passes) == _FATAL_PASS:
+        if _RAISES:
+            raise FailpointReached(name)
         os.kill(os.getpid(), signal.SIGKILL)
