@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from provisioner.adapters import sql
+from provisioner.adapters.sending_rate import Reserved
 from provisioner.core import wire
 from provisioner.core.model import (
     AccountId,
@@ -18,6 +19,7 @@ from provisioner.core.model import (
     RequestState,
     SubscriptionNumber,
 )
+from provisioner.core.pacing import Learned
 from provisioner.core.plan import apply
 from provisioner.core.questions import NO_QUESTIONS, Questions
 
@@ -266,16 +268,23 @@ def read_subscription_numbers(
     return numbers
 
 
-def reserve(db: sql.Connection, *, provider: str, count: int, requests_per_second: float) -> float:
-    """Reserve *count* places in the queue of all doors; return the seconds until the first one."""
-    (seconds,) = sql.one(
+def reserve(
+    db: sql.Connection, *, provider: str, count: int, requests_per_second: float, answered: bool = False
+) -> Reserved:
+    """Reserve *count* places in the queue of all doors; return when the first one is, and what they have learned.
+
+    *answered*: the platform answered this door since it last asked, so it is not dead.
+    """
+    wait, refused_rate, seconds_ago, known_dead = sql.one(
         db,
         "request_log/reserve_sending",
         provider=provider,
         count=count,
         requests_per_second=requests_per_second,
+        answered=answered,
     )
-    return float(seconds)
+    learned = None if refused_rate is None else Learned(refused_rate=refused_rate, seconds_ago=seconds_ago)
+    return Reserved(wait=float(wait), learned=learned, known_dead=known_dead)
 
 
 def pause(db: sql.Connection, *, provider: str, seconds: float) -> None:

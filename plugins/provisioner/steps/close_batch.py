@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
+
 from provisioner.adapters import batches, sql
 from provisioner.adapters.batches import Batch
 from provisioner.adapters.connections import Connections
@@ -57,6 +59,11 @@ def run(connections: Connections, batch_id: int) -> dict[str, int]:
         summary = tell(batch, counts, problems, sql.rows(db, "batch/count_rejections", batch_id=batch_id))
         if batch.cause == batches.RESET_RUN:
             summary = " ".join([summary, *tell_unknowable(db, batch)])
+        if refused := sql.run(db, "batch/read_refused_rate", batch_id=batch_id).fetchone():
+            summary += (
+                f" Tucano refused more than about {refused[0]:.0f} requests a second: requests_per_second "
+                "of the provider file asks for more."
+            )
         sql.run(
             db, "batch/close_batch", batch_id=batch_id, counts=json.dumps(counts.as_dict()), summary=summary
         )
@@ -243,14 +250,30 @@ def _told(request: dict[str, Any]) -> str:
 
 def refuse(connections: Connections, batch_id: int, error: BaseException) -> None:
     """Close a batch for which nothing may be sent, with the reason."""
-    reason = str(error) if isinstance(error, ProvisioningError) else type(error).__name__
+    reason = in_words(error)
     with connections.provisioning() as db:
         sql.run(db, "batch/close_batch", batch_id=batch_id, counts="{}", summary=f"Refused: {reason}")
 
 
+def in_words(error: BaseException) -> str:
+    """Say what went wrong without the text of a driver, which may hold a password or a person."""
+    name = type(error).__name__
+    match error:
+        case ProvisioningError():
+            return str(error)
+        case psycopg.OperationalError():
+            return f"{name}: a database broke off: look at its log, and run again when it is back"
+        case psycopg.Error():
+            return f"{name}: a database refused a statement: look at the log of the task"
+        case OSError():
+            return f"{name}: {error.strerror or 'no reason given'}: look at the log of the task"
+        case _:
+            return f"{name}: look at the log of the task"
+
+
 def record_failure(connections: Connections, batch_id: int, step: str, error: BaseException) -> None:
     """Remember that a step failed, so that the summary can say it; called where the failure is met."""
-    text = str(error) if isinstance(error, ProvisioningError) else type(error).__name__
+    text = in_words(error)
     with connections.provisioning() as db:
         sql.run(db, "batch/add_failure", batch_id=batch_id, failure=f"{step}: {text}")
 

@@ -114,11 +114,6 @@ class Dispatch:
             requests_per_second=settings.requests_per_second,
             stop=self.stop.event,
         )
-        # While one account's answer is being written another one may be sent, hence twice; and never more than
-        # half a second of the allowed rate, so that no account is held for long before its turn.
-        self._most = max(
-            1, min(2 * settings.in_flight, round(settings.requests_per_second * policy.CLAIM_AHEAD_SECONDS))
-        )
 
     async def run(self, endpoint: tucano.Endpoint) -> None:
         """Work until the chunk is done or the platform is found dead."""
@@ -141,6 +136,16 @@ class Dispatch:
             await asyncio.to_thread(self._give_back)
         if self._failure is not None:
             raise self._failure
+
+    @property
+    def _most(self) -> int:
+        """Return how many accounts may be in hand at once.
+
+        While one account's answer is being written another one may be sent, hence twice; and never more than half a
+        second of the allowed rate, so that no account is held for long before its turn.
+        """
+        allowed = round(self._pace.rate * policy.CLAIM_AHEAD_SECONDS)
+        return max(1, min(2 * self._task.provider.settings.in_flight, allowed))
 
     async def _feed(self, sender: Sender, sending: asyncio.TaskGroup) -> None:
         while not self.stop.event.is_set():

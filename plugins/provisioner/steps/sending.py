@@ -11,7 +11,7 @@ from provisioner.adapters.request_log import Closing, OpenRequest
 from provisioner.adapters.tucano import TucanoClient
 from provisioner.core import distrust as distrusting
 from provisioner.core import outcome as outcomes
-from provisioner.core import policy, wire
+from provisioner.core import pacing, policy, wire
 from provisioner.core.model import (
     AccountId,
     AddMaterial,
@@ -21,10 +21,11 @@ from provisioner.core.model import (
     Settings,
 )
 from provisioner.core.outcome import Answer, Outcome, TransportFailure
+from provisioner.core.pacing import Width
 from provisioner.core.plan import blocked_by_rejection
 from provisioner.core.questions import NO_QUESTIONS, Questions
 from provisioner.failpoint import failpoint
-from provisioner.steps.pacing import Pace, pause
+from provisioner.steps.pacing import LONGEST_PAUSE_SECONDS, Gate, Pace, pause
 from provisioner.steps.recorder import Recorder
 from provisioner.steps.work import Candidate, Ending, Report, Work
 from provisioner.steps.write_drafts import ending_of, superseded
@@ -33,8 +34,6 @@ from provisioner.steps.write_drafts import ending_of, superseded
 CONNECTION_ATTEMPTS = 5
 # So many refusals for their number, with no other answer in between, are a platform that is shut.
 THROTTLED_IN_A_ROW = 200
-# A platform that asks for a longer pause is left to the next run.
-LONGEST_PAUSE_SECONDS = 60.0
 # An account whose plan has to start again more often than this is a case for a person.
 REPLANS = 3
 
@@ -74,9 +73,10 @@ class Sender:
         self._pace = pace
         self._stop = stop
         self._settings = settings
-        self._in_flight = asyncio.Semaphore(settings.in_flight)
+        self._gate = Gate(settings.in_flight)
         self._left: dict[tuple[AccountId, SerialNumber], asyncio.Event] = {}
         self._silences = 0
+        self._met = False
         self._throttled = 0
         self.finished = 0
 
@@ -133,12 +133,12 @@ class Sender:
                 return report, None
             case outcomes.Retry(reached=reached, maybe_applied=maybe_applied, reason=reason):
                 if maybe_applied:
-                    return self._unknown(work, request, report, reason), None
+                    return await self._unknown(work, request, report, reason), None
                 report.disarm = (request.sequence_number, reason if reached else f"never left: {reason}")
                 report.release = True
                 return report, None
             case outcomes.Unknown(reason=reason):
-                return self._unknown(work, request, report, reason), None
+                return await self._unknown(work, request, report, reason), None
             case outcomes.NumberUsed() as used:
                 self._numbers_went_back(f"{request.request_number} was used for another request before")
                 return self._closed_under_a_used_number(work, request, report, attempt.answer, used), None
@@ -183,57 +183,87 @@ class Sender:
     async def _attempt(self, work: Work, request: OpenRequest) -> Attempt:
         """Send until there is an answer that settles something, or sending stops. Resends are the same bytes."""
         refused_connections = 0
-        while await self._pace.turn():
-            async with self._in_flight:
-                if self._stop.event.is_set() or self._lease_is_over(work):
+        while True:
+            async with self._gate:
+                if not await self._turn() or self._lease_is_over(work):
                     return Attempt(None)
                 work.sends += 1
+                left_at = asyncio.get_running_loop().time()
                 failpoint("request.leaving")
                 answer = await self._client.send(request.request_number, request.body)
                 failpoint("request.answered")
-            outcome = outcomes.classify(request.command, answer, in_doubt=work.in_doubt)
+                outcome = outcomes.classify(request.command, answer, in_doubt=work.in_doubt)
+                self._see(outcome)
             if not isinstance(outcome, outcomes.Retry):
-                if not isinstance(outcome, outcomes.Unknown):
-                    self._silences = self._throttled = 0
                 return Attempt(outcome, answer)
             if outcome.reached:
-                await self._obey(outcome)
+                await self._obey(outcome, left_at)
                 if outcome.maybe_applied:
                     return Attempt(outcome, answer)
             else:
                 refused_connections += 1
                 if refused_connections == CONNECTION_ATTEMPTS:
-                    self._stop.now(
+                    await self._found_dead(
                         f"Tucano cannot be reached ({outcome.reason}, {refused_connections} attempts): "
                         "nothing is lost; run again when it is back"
                     )
                     return Attempt(outcome, answer)
-                await pause(self._stop.event, policy.BACK_OFF_FIRST_SECONDS * 2 ** (refused_connections - 1))
-        return Attempt(None)
+                await pause(self._stop.event, pacing.back_off(refused_connections))
 
-    async def _obey(self, retry: outcomes.Retry) -> None:
+    async def _turn(self) -> bool:
+        """Wait for this request's turn; end the run where the platform asked for too long a pause."""
+        may_leave = await self._pace.turn()
+        if self._pace.blocked_seconds is not None:
+            self._stop.now(
+                f"Tucano asked to wait another {self._pace.blocked_seconds:.0f} s: run again after that"
+            )
+        if not self._met:
+            self._met = True
+            self._gate.set(Width.at_first(self._settings.in_flight, known_dead=self._pace.known_dead))
+        return may_leave and not self._stop.event.is_set()
+
+    def _see(self, outcome: Outcome) -> None:
+        """Let an answer open the gate, and a silence narrow it."""
+        silent = isinstance(outcome, outcomes.Unknown) or (
+            isinstance(outcome, outcomes.Retry) and not outcome.reached
+        )
+        if silent:
+            self._gate.set(self._gate.width.silent())
+            return
+        self._pace.answered()
+        if self._gate.width.now < self._gate.width.most:
+            self._gate.set(self._gate.width.answered())
+        if not isinstance(outcome, outcomes.Retry):
+            self._silences = self._throttled = 0
+
+    async def _found_dead(self, reason: str) -> None:
+        if self._stop.reason is None:
+            self._stop.now(reason)
+            await self._pace.found_dead()
+
+    async def _obey(self, retry: outcomes.Retry, left_at: float) -> None:
         """Make every door wait as the platform asks; give up where it asks for too much."""
         self._throttled += 1
         seconds = retry.after if retry.after is not None else policy.BACK_OFF_FIRST_SECONDS
         if seconds > LONGEST_PAUSE_SECONDS:
             self._stop.now(f"Tucano asks to wait {seconds:.0f} s ({retry.reason}): run again after that")
-        elif self._throttled >= THROTTLED_IN_A_ROW:
+        if self._throttled >= THROTTLED_IN_A_ROW:
             self._stop.now(
                 f"Tucano answered {retry.reason} {self._throttled} times in a row: run again later"
             )
-        else:
-            await self._pace.wait_for_platform(seconds)
+        too_many = not retry.maybe_applied
+        await self._pace.wait_for_platform(seconds, left_at=left_at if too_many else None)
 
     def _lease_is_over(self, work: Work) -> bool:
         return time.monotonic() > work.lease_ends - policy.CLAIM_MARGIN_SECONDS
 
-    def _unknown(self, work: Work, request: OpenRequest, report: Report, reason: str) -> Report:
+    async def _unknown(self, work: Work, request: OpenRequest, report: Report, reason: str) -> Report:
         """Keep a request that may have been applied, and ask again under its number."""
         self._silences += 1
         work.unknown_attempts += 1
         report.unknown = (request.sequence_number, request.attempts + work.sends, reason)
-        if self._silences >= policy.UNKNOWN_IN_A_ROW:
-            self._stop.now(
+        if pacing.is_dead(self._silences, known_dead=self._pace.known_dead):
+            await self._found_dead(
                 f"Tucano gave no answer {self._silences} times in a row ({reason}): "
                 "what is in doubt is asked again by the next run"
             )
@@ -246,8 +276,7 @@ class Sender:
         elif self._stop.event.is_set():
             report.release = True
         else:
-            doubled = policy.BACK_OFF_FIRST_SECONDS * 2 ** (work.unknown_attempts - 1)
-            work.back_off = min(doubled, policy.BACK_OFF_LONGEST_SECONDS)
+            work.back_off = pacing.back_off(work.unknown_attempts)
         return report
 
     def _settled(
