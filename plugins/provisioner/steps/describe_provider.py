@@ -32,7 +32,7 @@ SHOWN_CHARACTERS = 200
 
 
 def run(pools: Pools, path: Path = PROVIDER_FILE) -> dict[str, Any]:
-    """Return the file's document or its mistakes, the versions that were used, and the newest questions about others."""
+    """Return the file's document or its mistakes, the versions used before, and the newest questions about others."""
     current = _current(path)
     with pools.provisioning() as db:
         versions = case_file.as_dicts(db, "pages/list_provider_versions", VERSION, limit=VERSIONS)
@@ -62,7 +62,7 @@ def run(pools: Pools, path: Path = PROVIDER_FILE) -> dict[str, Any]:
 
 
 def check(text: str, path: Path = PROVIDER_FILE) -> dict[str, Any]:
-    """Return whether *text* is a provider file, its mistakes by line, and what it changes in the file that is in use."""
+    """Return whether *text* is a provider file, its mistakes by line, and what it changes in the one in use."""
     given = _checked(text.encode(), "the file")
     in_use = _current(path)
     told = None
