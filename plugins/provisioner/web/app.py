@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from airflow.api_fastapi.app import get_auth_manager
 from fastapi import Depends, FastAPI
 
-from provisioner.web import authenticate, batches, overview, pages, static_files
+from provisioner.web import authenticate, batches, overview, pages, requests, static_files
 from provisioner.web.answers import answer_errors
 from provisioner.web.doors import Doors
 from provisioner.web.same_origin import same_origin
@@ -40,6 +40,6 @@ def make_app() -> FastAPI:
     )
     answer_errors(app)
     app.add_middleware(pages.PageHeaders)
-    for part in (authenticate, static_files, overview, batches):
+    for part in (authenticate, static_files, overview, batches, requests):
         app.include_router(part.router)
     return app
