@@ -229,7 +229,7 @@ def test_attempts_of_the_last_month_are_deleted_by_nobody(as_role, before: str) 
         as_role("archivist") as db,
         pytest.raises(psycopg.errors.RaiseException, match="last 30 days are kept"),
     ):
-        db.execute(f"SELECT delete_attempts({before}, false)")  # noqa: S608 the cases above
+        db.execute(f"SELECT delete_attempts({before}, false)")
 
 
 @pytest.mark.parametrize("role", ["pages", "provisioner", "data_team"])

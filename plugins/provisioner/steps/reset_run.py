@@ -53,6 +53,10 @@ def open_batch_of_run(connections: Connections, run: Run, parameters: Mapping[st
         raise ConfigurationError(
             f"created_from {filters.created_from} is not before created_to {filters.created_to} (exclusive)"
         )
+    if filters.contradict:
+        raise ConfigurationError(
+            "subscription_numbers stands alone: leave created_from, created_to and subscription_types empty"
+        )
     return open_batch.run(
         connections,
         cause=batches.RESET_RUN,
