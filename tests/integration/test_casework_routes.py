@@ -39,15 +39,6 @@ def server(
         yield running
 
 
-@pytest.fixture(scope="module")
-def under_fab(
-    postgres: Any, crm_template: str, provisioning_template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[PagesServer]:
-    home = tmp_path_factory.mktemp("airflow")
-    with started(postgres, crm_template, provisioning_template, home, fab=True) as running:
-        yield running
-
-
 def hostile_story(dsn: str) -> None:
     """Write what an attacker could get into our database, about the subscription NUMBER and about one named so."""
     with psycopg.connect(dsn) as db:
@@ -90,25 +81,16 @@ def test_reading_needs_a_log_in_and_a_viewer_may(
     assert server.call(method, path, "viewer", body=body).status == 200
 
 
-@pytest.mark.parametrize(("method", "path", "body"), READ)
-def test_under_fab_a_viewer_reads_and_who_has_no_right_does_not(
-    under_fab: PagesServer, method: str, path: str, body: Any
-) -> None:
-    assert under_fab.call(method, path, body=body).status == 401
-    assert under_fab.call(method, path, "viewer", body=body).status == 200
-
-
 @pytest.mark.parametrize("path", [f"/provisioning/subscriptions/{NUMBER}", "/provisioning/provider"])
 @pytest.mark.parametrize(("user", "may"), [("viewer", False), ("user", True)])
 def test_buttons_are_for_those_who_may_trigger_and_others_are_told_why_not(
-    server: PagesServer, under_fab: PagesServer, path: str, user: str, may: bool
+    server: PagesServer, path: str, user: str, may: bool
 ) -> None:
-    for one in (server, under_fab):
-        text = one.page(path, user).text
+    text = server.page(path, user).text
 
-        assert ("needs the right to" in text) is not may
-        assert ('aria-describedby="why-not"' in text) is not may
-        assert ("data-reset=" in text or "what-if-run" in text) is may
+    assert ("needs the right to" in text) is not may
+    assert ('aria-describedby="why-not"' in text) is not may
+    assert ("data-reset=" in text or "what-if-run" in text) is may
 
 
 @pytest.mark.parametrize("dag", ["tucano_reset_subscription", "tucano_what_if"])
