@@ -5,10 +5,11 @@
 plans the commands that mend them, and sends them. Runs at 02:00 (PROVISIONING_TIMEZONE, default UTC); one run at a
 time. Nights that were missed are not caught up: of several the last one runs once, and mends everything.
 
-**Parameters**: `created_from`, `created_to` (exclusive) and `subscription_types` limit the run; `dry_run` plans and
-shows everything and sends nothing; `allow_removals` lets removals beyond the gate go and needs
-`allow_removals_reason`, which is recorded. `distrust_since`: Tucano was put back to a backup of about that time, and
-what it acknowledged after it is asked for again; give it once, a little early rather than late (docs/day-one.md).
+**Parameters**: `created_from`, `created_to` (exclusive) and `subscription_types` limit the run, or
+`subscription_numbers` does, which is what the pages' button to retry gives; `dry_run` plans and shows everything and
+sends nothing; `allow_removals` lets removals beyond the gate go and needs `allow_removals_reason`, which is recorded.
+`distrust_since`: Tucano was put back to a backup of about that time, and what it acknowledged after it is asked for
+again; give it once, a little early rather than late (docs/day-one.md).
 
 **Result**: the last task, `close`, returns the counts and logs one paragraph: what happened and what to do.
 
@@ -53,6 +54,13 @@ PARAMS = {
         type=["null", "array"],
         items={"type": "string", "minLength": 1},
         description="Only subscriptions of these types.",
+    ),
+    "subscription_numbers": Param(
+        None,
+        type=["null", "array"],
+        items={"type": "string", "minLength": 1, "maxLength": 100},
+        maxItems=5000,
+        description="Only these subscriptions, with all others of their accounts; no other limit beside it.",
     ),
     "dry_run": Param(False, type="boolean", description="Plan and show everything, send nothing."),
     "allow_removals": Param(

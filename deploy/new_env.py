@@ -15,6 +15,8 @@ EXAMPLE = Path(__file__).resolve().parents[1] / ".env.example"
 
 # Given by the platform's operator, so that a random value would only hide that it is missing.
 GIVEN = ("TUCANO_HOST", "TUCANO_USER", "TUCANO_PASSWORD")
+# Empty but while a key is changed.
+EMPTY = ("TUCANO_JWT_PREVIOUS_SECRET",)
 
 
 def new_secret(name: str) -> str:
@@ -26,10 +28,10 @@ def new_secret(name: str) -> str:
 
 
 def fill(example: str) -> str:
-    """Return *example* with a random value for each variable that has none, save the GIVEN ones."""
+    """Return *example* with a random value for each variable that has none, save the GIVEN and the EMPTY ones."""
     return re.sub(
         r"^([A-Z][A-Z0-9_]*)=$",
-        lambda line: line[0] if line[1] in GIVEN else f"{line[1]}={new_secret(line[1])}",
+        lambda line: line[0] if line[1] in (*GIVEN, *EMPTY) else f"{line[1]}={new_secret(line[1])}",
         example,
         flags=re.MULTILINE,
     )

@@ -32,7 +32,7 @@ import portal_role
 from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
 portal_role.main()
 with get_application_builder() as builder:
-    for name in ("Portal", "Viewer", "Op"):
+    for name in ("Portal", "Public", "Viewer", "User", "Op"):
         user = builder.sm.add_user(name.lower(), name, name, f"{name}@example.com", builder.sm.find_role(name),
                                    os.environ["USERS_PASSWORD"])
         assert user, name
@@ -83,10 +83,10 @@ def call(
     tokens: dict[str, str] = {}
 
     def ask(user: str, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        if user not in tokens:
+        if user and user not in tokens:
             log_in = {"username": user, "password": PASSWORD}
             tokens[user] = send(url, "POST", "/auth/token", log_in)[1]["access_token"]
-        return send(url, method, path, body, tokens[user])
+        return send(url, method, path, body, tokens.get(user, ""))
 
     try:
         wait_until_healthy(url, server, home / "api-server.log")
@@ -138,6 +138,26 @@ def test_who_may_see_or_trigger_runs_may_not_ask_for_a_portal(call: Caller, user
     status, body = call(user, "POST", "/provisioning/authenticate", ASKED)
 
     assert (status, body["error_code"]) == (403, "NOT_AUTHORIZED")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/provisioning/api/subscriptions/S0000000309", None),
+        ("/provisioning/api/subscriptions/S0000000309/runs/1", None),
+        ("/provisioning/api/provider", None),
+        ("/provisioning/api/what-ifs/1", None),
+        ("/provisioning/api/provider/check", {"provider_file": "x"}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("user", "expected"),
+    [("", 401), ("portal", 403), ("public", 403), ("viewer", 200), ("user", 200), ("op", 200)],
+)
+def test_the_pages_of_one_case_are_for_who_may_see_runs(
+    call: Caller, path: str, body: Any, user: str, expected: int
+) -> None:
+    assert call(user, "GET" if body is None else "POST", path, body)[0] == expected
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,7 @@ def test_the_api_server_is_the_role_that_reads_and_signs_with_the_secret_of_the_
     assert given["provisioning_pages_db"]["login"] == "pages"
     assert given["provisioning_pages_db"]["password"] == ENVIRONMENT["PAGES_PASSWORD"]
     assert given["tucano_jwt"]["password"] == ENVIRONMENT["TUCANO_JWT_SECRET"]
+    assert given["tucano_jwt"]["extra"] == {"previous_key": ENVIRONMENT["TUCANO_JWT_PREVIOUS_SECRET"]}
     assert (
         environment_of("api-server")["AIRFLOW_CONN_CRM_DB"] == environment_of("worker")["AIRFLOW_CONN_CRM_DB"]
     )

@@ -29,6 +29,12 @@ WRITES = {
         "request_log": {"INSERT"},
         "rejected_row": {"INSERT", "DELETE"},
         "desired_state": {"INSERT", "DELETE", "TRUNCATE"},
+        "action_inbox": ALL,
+        "removal_minute": ALL,
+        "action_cursor": {"INSERT", "UPDATE"},
+        "real_time_lane": {"INSERT", "UPDATE"},
+        # A question about a provider file, and then its answer.
+        "what_if": {"INSERT", "UPDATE"},
     },
     # Of the manifest he may add a row and complete it; its history is the owner's.
     "archivist": {"archive_manifest": {"INSERT", "UPDATE"}, "forgotten_person": {"INSERT"}},
@@ -189,3 +195,47 @@ def test_no_function_with_its_owners_rights_is_open_to_everybody_or_finds_its_wa
         name for name, settings, _ in functions if "search_path=public, pg_temp" not in (settings or [])
     ] == []
     assert {name for name, _, by_data_team in functions if by_data_team} <= {"state_at"}
+
+
+# -- the retention of attempts to authenticate ----------------------------------------------------
+
+
+def attempt(owner: psycopg.Connection[Any], days: int) -> None:
+    owner.execute(
+        "INSERT INTO authentication_attempt (attempted_at, asked_by, identifier_kind, identifier_mark, outcome)"
+        " VALUES (now() - make_interval(days => %s), 'portal', 'SUBSCRIPTION', sha256('x'), 'UNKNOWN_IDENTIFIER')",
+        (days,),
+    )
+
+
+def test_the_archivist_deletes_old_attempts_by_their_age_and_can_do_nothing_else_to_them(
+    as_role,
+) -> None:
+    with as_role("provisioning_owner") as owner, as_role("archivist") as db:
+        for days in (10, 50, 200):
+            attempt(owner, days)
+        for statement in ("SELECT * FROM authentication_attempt", "DELETE FROM authentication_attempt"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                db.execute(statement)
+
+        counted = db.execute("SELECT delete_attempts(now() - interval '90 days', true)").fetchone()
+        kept = owner.execute("SELECT count(*) FROM authentication_attempt").fetchone()
+        deleted = db.execute("SELECT delete_attempts(now() - interval '90 days', false)").fetchone()
+        left = owner.execute("SELECT count(*) FROM authentication_attempt").fetchone()
+
+    assert (counted, kept, deleted, left) == ((1,), (3,), (1,), (2,))
+
+
+@pytest.mark.parametrize("before", ["now()", "now() - interval '29 days'", "'infinity'", "NULL"])
+def test_attempts_of_the_last_month_are_deleted_by_nobody(as_role, before: str) -> None:
+    with (
+        as_role("archivist") as db,
+        pytest.raises(psycopg.errors.RaiseException, match="last 30 days are kept"),
+    ):
+        db.execute(f"SELECT delete_attempts({before}, false)")
+
+
+@pytest.mark.parametrize("role", ["pages", "provisioner", "data_team"])
+def test_nobody_but_the_archivist_ends_attempts(as_role, role: str) -> None:
+    with as_role(role) as db, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        db.execute("SELECT delete_attempts(now() - interval '90 days', false)")

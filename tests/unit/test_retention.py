@@ -137,3 +137,16 @@ def test_another_content_or_another_fold_is_refused() -> None:
         retention.refuse_another_fold(
             fold, Fold(accounts=1, accounts_digest=5, things=2, things_digest=8), ["S1 differs"], when="now"
         )
+
+
+@pytest.mark.parametrize("days", [None, 90, 30])
+def test_attempts_to_authenticate_are_kept_for_at_least_their_days(days: int | None) -> None:
+    cutoff = retention.attempts_cutoff(keep_days=days, now=NOW)
+
+    assert timedelta(0) < NOW - timedelta(days=days or 90) - cutoff <= timedelta(hours=1)
+
+
+@pytest.mark.parametrize("days", [29, 1, 0, -5])
+def test_attempts_of_the_last_month_are_never_old(days: int) -> None:
+    with pytest.raises(ConfigurationError, match="at least 30 days"):
+        retention.attempts_cutoff(keep_days=days, now=NOW)

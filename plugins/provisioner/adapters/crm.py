@@ -16,6 +16,7 @@ from provisioner.core.errors import SourceError
 from provisioner.core.model import RejectedRow, Subscription, SubscriptionNumber
 
 EXTRACT = "crm/extract_subscriptions"
+BY_NUMBER = "crm/extract_by_number"
 
 # The contract's columns with PostgreSQL's type names, in order.
 CONTRACT = (
@@ -36,19 +37,38 @@ CONTRACT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What an extract is limited to; nothing by default. *created_to* is exclusive."""
+    """What an extract is limited to; nothing by default. *created_to* is exclusive.
+
+    *subscription_numbers* stands alone: these subscriptions with all others of their accounts, by the contract's other
+    statement.
+    """
 
     created_from: datetime | None = None
     created_to: datetime | None = None
     subscription_types: tuple[str, ...] | None = None
+    subscription_numbers: tuple[str, ...] | None = None
 
     @property
     def any(self) -> bool:
         """Tell whether the extract is limited at all."""
-        return any((self.created_from, self.created_to, self.subscription_types))
+        return any((self.created_from, self.created_to, self.subscription_types, self.subscription_numbers))
+
+    @property
+    def contradict(self) -> bool:
+        """Tell whether subscriptions are named and limited in another way as well."""
+        return bool(
+            self.subscription_numbers and (self.created_from or self.created_to or self.subscription_types)
+        )
+
+    @property
+    def extract(self) -> str:
+        """Return the name of the contract's statement that reads what is meant."""
+        return BY_NUMBER if self.subscription_numbers else EXTRACT
 
     def parameters(self) -> dict[str, Any]:
-        """Return the bound parameters of the contract's statement."""
+        """Return the bound parameters of that statement."""
+        if self.subscription_numbers:
+            return {"subscription_numbers": list(self.subscription_numbers)}
         return {
             "created_from": self.created_from,
             "created_to": self.created_to,
@@ -58,11 +78,12 @@ class Filters:
 
 def filters_of(parameters: Mapping[str, Any]) -> Filters:
     """Return what the extract of a run with *parameters* is limited to. A time without zone is UTC."""
-    types = parameters.get("subscription_types")
+    types, numbers = parameters.get("subscription_types"), parameters.get("subscription_numbers")
     return Filters(
         created_from=_time(parameters.get("created_from")),
         created_to=_time(parameters.get("created_to")),
         subscription_types=tuple(types) if types else None,
+        subscription_numbers=tuple(numbers) if numbers else None,
     )
 
 
@@ -82,11 +103,11 @@ def check_contract(db: sql.Connection, filters: Filters) -> None:
     """Raise SourceError unless the extract has the contract's columns, in its order and types."""
     try:
         cursor = db.execute(
-            sql.around("SELECT * FROM ({}) AS extract LIMIT 0", EXTRACT), filters.parameters()
+            sql.around("SELECT * FROM ({}) AS extract LIMIT 0", filters.extract), filters.parameters()
         )
     except psycopg.Error as error:
         raise SourceError(
-            f"include/sql/crm/extract_subscriptions.sql does not run on crm_db: {error}: see docs/crm-contract.md"
+            f"include/sql/{filters.extract}.sql does not run on crm_db: {error}: see docs/crm-contract.md"
         ) from error
     types = db.adapters.types
     found = [
@@ -102,14 +123,14 @@ def check_contract(db: sql.Connection, filters: Filters) -> None:
     problems += [f"column {name} is not of the contract" for name, _ in found[len(CONTRACT) :]]
     if problems:
         raise SourceError(
-            "include/sql/crm/extract_subscriptions.sql breaks docs/crm-contract.md: " + "; ".join(problems)
+            f"include/sql/{filters.extract}.sql breaks docs/crm-contract.md: " + "; ".join(problems)
         )
 
 
 def count_rows(db: sql.Connection, filters: Filters) -> int:
     """Count what the extract with *filters* gives, in the same snapshot."""
     row = db.execute(
-        sql.around("SELECT count(*) FROM ({}) AS extract", EXTRACT), filters.parameters()
+        sql.around("SELECT count(*) FROM ({}) AS extract", filters.extract), filters.parameters()
     ).fetchone()
     return int(row[0]) if row else 0
 
@@ -119,7 +140,7 @@ def stream(db: sql.Connection, filters: Filters) -> Iterator[list[str | None]]:
 
     Raises SourceError when the CRM breaks off: what came before is then no extract.
     """
-    copy_out = sql.around("COPY ({}) TO STDOUT", EXTRACT)
+    copy_out = sql.around("COPY ({}) TO STDOUT", filters.extract)
     try:
         with db.cursor() as cursor, cursor.copy(copy_out, filters.parameters()) as copy:
             for block in copy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,12 @@ SHOWN_CHARACTERS = 200
 
 
 def run(pools: Pools, path: Path = PROVIDER_FILE) -> dict[str, Any]:
-    """Return the file's document or its mistakes, the versions that were used, and the newest questions about others."""
+    """Return the file's document or its mistakes, the versions used before, and the newest questions about others."""
     current = _current(path)
     with pools.provisioning() as db:
         versions = case_file.as_dicts(db, "pages/list_provider_versions", VERSION, limit=VERSIONS)
         what_ifs = case_file.as_dicts(db, "what_if/list_answers", WHAT_IF, limit=WHAT_IFS)
-    for newer, older in zip(versions, [*versions[1:], None], strict=True):
+    for newer, older in zip_longest(versions, versions[1:]):
         newer["changes"] = None if older is None else changes(older["document"], newer["document"])
         newer["in_file"] = newer["hash"] == current["hash"]
     # What a page shows where the file has mistakes: what the last run used.
@@ -62,7 +63,7 @@ def run(pools: Pools, path: Path = PROVIDER_FILE) -> dict[str, Any]:
 
 
 def check(text: str, path: Path = PROVIDER_FILE) -> dict[str, Any]:
-    """Return whether *text* is a provider file, its mistakes by line, and what it changes in the file that is in use."""
+    """Return whether *text* is a provider file, its mistakes by line, and what it changes in the one in use."""
     given = _checked(text.encode(), "the file")
     in_use = _current(path)
     told = None

@@ -56,6 +56,10 @@ def open_batch_of_run(connections: Connections, run: Run, parameters: Mapping[st
         )
     if "distrust_since" in given:
         distrust.since_of(given["distrust_since"])
+    if filters.contradict:
+        raise ConfigurationError(
+            "subscription_numbers stands alone: leave created_from, created_to and subscription_types empty"
+        )
     return open_batch.run(
         connections,
         cause=batches.RESET_RUN,

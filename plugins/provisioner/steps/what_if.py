@@ -19,10 +19,10 @@ from provisioner.adapters.connections import Connections
 from provisioner.core import guard
 from provisioner.core.errors import ProvisioningError
 from provisioner.core.model import LifeCycleState, Provider
-from provisioner.core.what_if import Tally
 from provisioner.steps import extract, load_provider
 from provisioner.steps.plan import plan_item
 from provisioner.steps.reset_run import Run
+from provisioner.steps.tally import Tally
 
 # Of no batch: the landing is in tables of the transaction's own.
 LANDING = 0

@@ -54,6 +54,7 @@ def answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(ProvisioningError, _of_ours)
+    app.add_exception_handler(Exception, _of_a_mistake)
 
 
 def problem(
@@ -107,3 +108,8 @@ async def _of_ours(request: Request, error: Exception) -> Response:
     if pages.wants_page(request) and isinstance(error, ConfigurationError):
         return pages.problem(request, 503, str(error), again)
     return _answer(request, 503, UNAVAILABLE, "The answer is not available now: try again soon.", again)
+
+
+async def _of_a_mistake(request: Request, _error: Exception) -> Response:
+    # The server logs it with its traceback, of which nothing belongs into an answer.
+    return _answer(request, 500, "MISTAKE", "A mistake of ours: the log of Airflow's API server tells which.")

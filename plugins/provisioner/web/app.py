@@ -8,7 +8,16 @@ from contextlib import asynccontextmanager
 from airflow.api_fastapi.app import get_auth_manager
 from fastapi import Depends, FastAPI
 
-from provisioner.web import authenticate, batches, overview, pages, provider, static_files, subscriptions
+from provisioner.web import (
+    authenticate,
+    batches,
+    overview,
+    pages,
+    provider,
+    requests,
+    static_files,
+    subscriptions,
+)
 from provisioner.web.answers import answer_errors
 from provisioner.web.doors import Doors
 from provisioner.web.same_origin import same_origin
@@ -40,6 +49,6 @@ def make_app() -> FastAPI:
     )
     answer_errors(app)
     app.add_middleware(pages.PageHeaders)
-    for part in (authenticate, static_files, overview, batches, subscriptions, provider):
+    for part in (authenticate, static_files, overview, batches, requests, subscriptions, provider):
         app.include_router(part.router)
     return app

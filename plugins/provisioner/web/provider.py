@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from provisioner.steps import describe_provider
 from provisioner.steps.what_if import LONGEST_CHARACTERS
 from provisioner.web import pages, rights
-from provisioner.web.answers import Problematic
 from provisioner.web.doors import Doors
 from provisioner.web.subscriptions import RUN_ID
 
@@ -53,9 +52,7 @@ def check(changed: ChangedFile) -> Response:
 
 @router.get("/api/what-ifs/{run_id}")
 def what_if(run_id: str, request: Request) -> Response:
-    """Return how far the question of a run of tucano_what_if is, and its answer."""
+    """Return how far the question of a run of tucano_what_if is, and its answer; null until it has begun."""
     doors: Doors = request.app.state.doors
     found = describe_provider.answer(doors.pools(), run_id) if RUN_ID.fullmatch(run_id) else None
-    if found is None:
-        raise Problematic(404, "UNKNOWN_RUN", "This run has not begun, or asked nothing.")
     return pages.as_json(found)

@@ -78,13 +78,11 @@ def subscription_as_json(number: str, request: Request, kind: Kind = None, befor
 
 @router.get("/api/subscriptions/{number}/runs/{run_id}")
 def run_of_subscription(number: str, run_id: str, request: Request) -> Response:
-    """Return how far a reset of this subscription is, and its result when it has ended."""
+    """Return how far a reset of this subscription is, and its result when it has ended; null until it has begun."""
     doors: Doors = request.app.state.doors
     one = None
     if NUMBER.fullmatch(number) and RUN_ID.fullmatch(run_id):
         one = explain_subscription.single_run(doors.pools(), number, run_id)
-    if one is None:
-        raise Problematic(404, "UNKNOWN_RUN", "This run has not begun, or is of another subscription.")
     return pages.as_json(one)
 
 

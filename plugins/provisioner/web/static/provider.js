@@ -74,7 +74,7 @@ async function whatIf() {
   told.replaceChildren(...checked, waiting);
   for (;;) {
     await new Promise((resolve) => window.setTimeout(resolve, LOOK_MILLISECONDS));
-    const found = await ask(`${root}/api/what-ifs/${encodeURIComponent(run)}`, null, [404]);
+    const found = await ask(`${root}/api/what-ifs/${encodeURIComponent(run)}`);
     if (found?.answered_at) return show(found, checked);
     const airflows = await ask(`${airflow}/api/v2/dags/${encodeURIComponent(dag)}/dagRuns/${encodeURIComponent(run)}`);
     if (ENDED.has(airflows.state) && !found) throw new Error(`${dag} ended as ${airflows.state} without an answer: see the run.`);
@@ -160,14 +160,13 @@ function cell(name, content, place) {
   return element;
 }
 
-async function ask(address, body = null, allowed = []) {
+async function ask(address, body = null) {
   const answer = await fetch(address, {
     method: body ? "POST" : "GET",
     headers: { Accept: "application/json", ...(body ? { "Content-Type": "application/json" } : {}) },
     body: body ? JSON.stringify(body) : undefined,
   });
   if (answer.ok) return answer.json();
-  if (allowed.includes(answer.status)) return null;
   if (answer.status === 401) throw new Error("You are logged out: load the page again to log in.");
   const said = await answer.json().catch(() => ({}));
   throw new Error(said.error_description ?? `Airflow answered ${answer.status}.`);

@@ -1,4 +1,4 @@
-"""What a provider file would do, counted: the plan of every account, one after the other. Pure."""
+"""The plan of many accounts, counted one after the other."""
 
 from __future__ import annotations
 
