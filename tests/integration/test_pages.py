@@ -5,31 +5,28 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration import pages_data, pages_server
+from tests.integration import pages_server
 from tests.integration.pages_data import FORMULA, HOSTILE, SECRET, Story
 from tests.integration.pages_server import PagesServer, rows
+from tests.integration.test_provisioning_plugin import MOUNTED, run
 
 SIGNATURE = "0" * 32
 
 
-@pytest.fixture(scope="module")
-def server(
-    postgres: Any, crm_template: str, provisioning_template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[PagesServer]:
-    home = tmp_path_factory.mktemp("airflow")
-    with pages_server.started(postgres, crm_template, provisioning_template, home) as started:
-        yield started
+@pytest.fixture
+def server(pages: PagesServer) -> PagesServer:
+    return pages
 
 
-@pytest.fixture(scope="module")
-def story(server: PagesServer) -> Story:
-    return pages_data.tell(server.owner_dsn)
+@pytest.fixture
+def story(pages: PagesServer) -> Story:
+    return pages.story
 
 
 # -- rights -----------------------------------------------------------------------------------------
@@ -96,6 +93,22 @@ def test_a_page_of_another_origin_may_not_ask(server: PagesServer, story: Story,
 
     assert server.call("GET", asked, headers=cookie | {"Origin": "https://elsewhere.example"}).status == 403
     assert server.call("GET", asked, headers=cookie | {"Origin": server.url}).status == 200
+
+
+def test_no_route_answers_who_is_not_logged_in_or_asks_from_another_origin(
+    server: PagesServer, tmp_path: Path
+) -> None:
+    _, _, routes = run(MOUNTED, tmp_path)  # type: ignore[misc]
+    asked = [
+        (method, "/provisioning" + re.sub(r"{[^}]*}", "1", path))
+        for methods, path in routes
+        for method in methods
+    ]
+    cookie = {"Cookie": f"_token={server.token('admin')}", "Origin": "https://elsewhere.example"}
+
+    assert len(asked) > 20
+    assert [one for one in asked if server.call(*one).status != 401] == []
+    assert [one for one in asked if server.call(*one, headers=cookie).status != 403] == []
 
 
 def test_the_buttons_that_start_runs_are_offered_to_who_may_press_them(
