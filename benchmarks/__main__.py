@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import cache, partial
 
-from benchmarks import archive, authenticate, bars, detection, extraction, ground, sending
+from benchmarks import archive, authenticate, bars, detection, extraction, ground, pages, sending
 from benchmarks.archive import OldMonth
 from benchmarks.bars import NAMES, Ratio
 from benchmarks.population import Population
@@ -96,6 +96,10 @@ def _measures(
         **{one.__name__: partial(measure, one, subscribers) for one in of_subscribers},
         **{one.__name__: partial(measure, one, old_month) for one in of_old_month},
         **{one.__name__: partial(measure, one, portal) for one in of_portal},
+        # Last, since its requests stay in the log of the platform that the portal asks.
+        pages.page_p95_ms.__name__: lambda: pages.page_p95_ms(
+            portal(), options.accounts, tell, repetitions=repetitions
+        ),
     }
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from benchmarks.bars import Ratio, Tell
 from demo.launcher.rest import ENDED, AirflowClient
@@ -62,8 +63,11 @@ class Portal:
 class Question:
     """A running platform, a portal that asks for each Active subscription in turn, and the bare query of its row."""
 
-    def __init__(self, environment: Environment, crm: psycopg.Connection[sql.Row]) -> None:
-        self.environment = environment
+    def __init__(
+        self, environment: Environment, crm: psycopg.Connection[sql.Row], *, pages_dsn: str, admin_dsn: str
+    ) -> None:
+        """*pages_dsn* and *admin_dsn* are of the provisioning database, for what is measured of the pages."""
+        self.environment, self.pages_dsn, self.admin_dsn = environment, pages_dsn, admin_dsn
         self.portal = Portal(environment)
         self._crm = crm
         # Not the showcase and the scenes: some of them are wrong on purpose.
@@ -102,9 +106,16 @@ def running(tell: Tell) -> Iterator[Question]:
         folder.chmod(0o711)  # PostgreSQL runs as an unprivileged user, who must pass through
     runtime = Runtime(folder / "stack")
     try:
-        environment = Stack(runtime, Wanted(subscriptions=SUBSCRIPTIONS), tell).start()
+        stack = Stack(runtime, Wanted(subscriptions=SUBSCRIPTIONS), tell)
+        environment = stack.start()
+        provisioning = str(conninfo_to_dict(stack.pages_dsn)["dbname"])
         with psycopg.connect(environment.crm_dsn, autocommit=True) as crm:
-            yield Question(environment, crm)
+            yield Question(
+                environment,
+                crm,
+                pages_dsn=stack.pages_dsn,
+                admin_dsn=stack.postgres.admin_dsn(provisioning),
+            )
     finally:
         runtime.end()
         shutil.rmtree(folder, ignore_errors=True)

@@ -55,6 +55,7 @@ BARS = (
         at_most=True,
         says="the same beside a full reset run",
     ),
+    Bar(name="page_p95_ms", limit=200, at_most=True, says="a page of requests, p95 in milliseconds"),
 )
 NAMES = tuple(bar.name for bar in BARS)
 

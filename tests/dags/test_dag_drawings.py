@@ -153,6 +153,7 @@ def test_a_scheduler_that_does_not_catch_up_starts_it_once_a_night_also_when_clo
     [
         ("tucano_reset_run", "created_from", [None, "2026-01-01T00:00:00+02:00"], [5, ["2026"]]),
         ("tucano_reset_run", "subscription_types", [None, ["SHOWCASE"]], ["SHOWCASE", [""], [1]]),
+        ("tucano_reset_run", "subscription_numbers", [None, ["S1"]], ["S1", [""], [1], ["S1"] * 5001]),
         ("tucano_reset_run", "dry_run", [True, False], ["yes", None]),
         ("tucano_reset_run", "distrust_since", [None, "2026-01-01T00:00:00+00:00"], [5, True]),
         ("tucano_import_known_state", "file", ["export-2026.csv"], ["../x", "a/b", "", ".x", None]),

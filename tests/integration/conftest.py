@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -27,6 +29,11 @@ from tests.integration.nursery import Nursery
 from tests.integration.old_requests import OldRequests
 from tests.integration.stage import Stage, opened
 from tests.simulator_process import SimulatorProcess
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.integration.pages_server import PagesServer
 
 Stages = Callable[..., AbstractContextManager[Stage]]
 
@@ -182,6 +189,43 @@ def dsn_as(postgres: Postgres) -> Callable[[str, str], str]:
 def unique(name: str) -> str:
     """Return a database name no other session on the same server uses."""
     return f"{name}_{secrets.token_hex(4)}"
+
+
+@pytest.fixture(scope="session")
+def pages(
+    postgres: Postgres,
+    crm_template: str,
+    provisioning_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[PagesServer]:
+    """An API server with the pages and the made-up fortnight of pages_data as `.story`; 30 s to start."""
+    from tests.integration import pages_data, pages_server  # here: it takes `unique` from this file
+
+    home = tmp_path_factory.mktemp("airflow")
+    with pages_server.started(postgres, crm_template, provisioning_template, home) as started:
+        started.story = pages_data.tell(started.owner_dsn)
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium from $CHROMIUM or PATH. Without one the tests are skipped, but fail where BROWSER_TESTS=required.
+
+    For a module, not the session: while it is there, no other test can run an event loop.
+    """
+    program = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if program is None:
+        said = "no Chromium: install Debian's package `chromium`, or let CHROMIUM name the program"
+        if os.environ.get("BROWSER_TESTS") == "required":
+            pytest.fail(said)
+        pytest.skip(said)
+    from playwright.sync_api import sync_playwright  # here: only these tests need it
+
+    with sync_playwright() as playwright:
+        # Chromium's own sandbox refuses to run as root, which CI is.
+        launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield launched
+        launched.close()
 
 
 @pytest.fixture

@@ -31,7 +31,9 @@ def tell(dsn: str, *, nights: int = 13, accounts: int = 400) -> Story:
         for night in range(nights, 0, -1):
             _good_night(db, now - timedelta(days=night, hours=3), night)
         story = Story(
-            bad=_bad_night(db, now - timedelta(hours=4)), dry=_dry_run(db), running=_running(db, accounts)
+            bad=_bad_night(db, now - timedelta(hours=4)),
+            dry=_dry_run(db),
+            running=begin_run(db, accounts, "manual__2026-01-01T02:00:00+00:00"),
         )
         db.execute(
             "INSERT INTO real_time_lane (owner, started_at, alive_at, mode, last_action_at) "
@@ -239,11 +241,12 @@ def _dry_run(db: psycopg.Connection[Any]) -> int:
     return batch_id
 
 
-def _running(db: psycopg.Connection[Any], accounts: int) -> int:
+def begin_run(db: psycopg.Connection[Any], accounts: int, run_id: str) -> int:
+    """Open the batch of a run that has finished a quarter of its *accounts*."""
     now = datetime.now(UTC)
     batch_id = _batch(
         db,
-        "manual__2026-01-01T02:00:00+00:00",
+        run_id,
         requested_by="ada",
         stage="GUARDED",
         opened_at=now - timedelta(minutes=2),

@@ -1,4 +1,4 @@
-"""An API server of Airflow with the pages, under either auth manager; no scheduler, so that a run stays queued."""
+"""An API server of Airflow with the pages, under SimpleAuthManager; no scheduler, so that a run stays queued."""
 
 from __future__ import annotations
 
@@ -24,20 +24,11 @@ from demo.launcher.databases import prepare_crm, prepare_provisioning
 from demo.launcher.processes import LOOPBACK, port_to_use
 from tests.integration.compose_file import PROJECT
 from tests.integration.conftest import unique
+from tests.integration.pages_data import Story
 
 HEALTHY_SECONDS = 180
 PASSWORD = secrets.token_hex(12)
 SIMPLE_ROLES = ("viewer", "user", "op", "admin")
-FAB_ROLES = ("Public", "Viewer", "User", "Op", "Admin")
-FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
-FAB_USERS = """
-import os
-from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
-with get_application_builder() as builder:
-    for name in os.environ["ROLES"].split(","):
-        assert builder.sm.add_user(name.lower(), name, name, f"{name}@example.com", builder.sm.find_role(name),
-                                   os.environ["USERS_PASSWORD"]), name
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +51,7 @@ class PagesServer:
     owner_dsn: str
     crm_dsn: str
     log: Path
+    story: Story = field(default_factory=lambda: Story(bad=0, running=0, dry=0))
     _tokens: dict[str, str] = field(default_factory=dict)
 
     def token(self, user: str) -> str:
@@ -107,7 +99,7 @@ class PagesServer:
 
 @contextmanager
 def started(
-    postgres: Postgres, crm_template: str, provisioning_template: str, home: Path, *, fab: bool = False
+    postgres: Postgres, crm_template: str, provisioning_template: str, home: Path
 ) -> Iterator[PagesServer]:
     """Start an API server with databases of its own, and Airflow's own tables in SQLite; all gone afterwards."""
     crm, provisioning = unique("crm"), unique("provisioning")
@@ -122,8 +114,6 @@ def started(
         "HOME": str(home),
         "AIRFLOW_HOME": str(home),
         "PYTHONPATH": str(PROJECT / "plugins"),
-        "ROLES": ",".join(FAB_ROLES[1:]),
-        "USERS_PASSWORD": PASSWORD,
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -140,13 +130,13 @@ def started(
         "AIRFLOW_CONN_PROVISIONING_PAGES_DB": postgres_connection(postgres.dsn(provisioning, "pages")),
         "AIRFLOW_CONN_TUCANO_JWT": key_connection(secrets.token_hex(32)),
     }
-    if fab:
-        environment["AIRFLOW__CORE__AUTH_MANAGER"] = FAB
-    programs = [["-m", "airflow", "db", "migrate"]]
-    programs += [["-c", FAB_USERS]] if fab else [["-m", "airflow", "dags", "reserialize"]]
-    for program in programs:
+    for program in (["db", "migrate"], ["dags", "reserialize"]):
         ended = subprocess.run(
-            [sys.executable, *program], capture_output=True, text=True, env=environment, check=False
+            [sys.executable, "-m", "airflow", *program],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
         )
         assert ended.returncode == 0, ended.stderr[-3000:]
     log = home / "api-server.log"

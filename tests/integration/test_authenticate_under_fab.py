@@ -174,3 +174,35 @@ def test_the_role_portal_may_do_nothing_else(call: Caller, method: str, path: st
     status, _ = call("portal", method, path, body)
 
     assert status == 403
+
+
+PAGES = (
+    *("/provisioning/api/overview", "/provisioning/api/days", "/provisioning/api/batches"),
+    *("/provisioning/api/requests", "/provisioning/api/batches/1", "/provisioning/api/batches/1/errors"),
+)
+ACT = f"/provisioning/api/batches/1/retry?signature={'0' * 32}"
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(
+    ("user", "allowed"),
+    [("portal", False), ("public", False), ("viewer", True), ("user", True), ("op", True)],
+)
+def test_the_pages_are_for_who_may_see_runs(call: Caller, path: str, user: str, allowed: bool) -> None:
+    status, _ = call(user, "GET", path, None)
+
+    # There is no batch 1 yet: who may ask is told so.
+    assert status == (403 if not allowed else 404 if "/batches/1" in path else 200)
+
+
+@pytest.mark.parametrize(
+    ("user", "status"),
+    [("", 401), ("portal", 403), ("public", 403), ("viewer", 403), ("user", 404), ("op", 404)],
+)
+def test_acting_is_for_who_may_trigger_runs(call: Caller, user: str, status: int) -> None:
+    assert call(user, "GET", ACT, None)[0] == status
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nobody_reads_the_pages_without_logging_in(call: Caller, path: str) -> None:
+    assert call("", "GET", path, None)[0] == 401

@@ -111,5 +111,7 @@ async def _of_ours(request: Request, error: Exception) -> Response:
 
 
 async def _of_a_mistake(request: Request, _error: Exception) -> Response:
-    # The server logs it with its traceback, of which nothing belongs into an answer.
-    return _answer(request, 500, "MISTAKE", "A mistake of ours: the log of Airflow's API server tells which.")
+    # The server logs it with its traceback, of which nothing belongs into an answer. This one is given outside of what
+    # puts the headers on all others.
+    told = "A mistake of ours: the log of Airflow's API server tells which."
+    return _answer(request, 500, "MISTAKE", told, pages.HEADERS)

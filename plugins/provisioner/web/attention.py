@@ -8,13 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from provisioner.adapters.page_batches import BatchRow
-from provisioner.web.words import duration, number
+from provisioner.web.words import counted, duration
 
 # A lane writes each second that it is alive (include/sql/schema, real_time_lane).
 LANE_SILENT_SECONDS = 10.0
 # Between two runs of the lane a few seconds pass.
 LANE_ROTATES_SECONDS = 60.0
 GONE = "GONE_FROM_CRM"
+# Where pages/read_attention.sql stops counting.
+COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,7 @@ def _broken(
         yield Attention(
             key="stray",
             tone="bad",
-            title=f"{_at_least(found['stray'])} closed requests lie outside all monthly partitions",
+            title=f"{_at_least(found['stray'], 'closed request')} outside all monthly partitions",
             means="A partition was missing when they were closed; archiving is red until they are moved.",
             cure="As archivist: SELECT * FROM rehome_stray_requests(); (docs/operations.md)",
         )
@@ -103,7 +105,7 @@ def _waiting(found: Mapping[str, Any]) -> Iterator[Attention]:
         yield Attention(
             key=f"held-{one['batch_id']}",
             tone="bad",
-            title=f"Removals of {number(one['accounts'])} accounts wait for approval",
+            title=f"Removals of {counted(one['accounts'], 'account')} wait for approval",
             means=f"Batch {one['batch_id']} held them: {one['because'] or 'beyond the gate'}.",
             cure="Look at whom it concerns. Then ask for the release: Airflow shows it under Required actions.",
             link=f"/batches/{one['batch_id']}?outcome=HELD",
@@ -120,7 +122,7 @@ def _waiting(found: Mapping[str, Any]) -> Iterator[Attention]:
         yield Attention(
             key="parked",
             tone="bad",
-            title=f"{_at_least(found['parked'])} accounts are parked",
+            title=f"{_at_least(found['parked'], 'account')} parked",
             means=f"Tucano gave no answer ten times. Oldest: {example['account']}, {example['because']}.",
             cure="Ask Tucano's operators about the request number. It is asked again each night.",
             link=f"/requests?state=UNKNOWN&subscription={example['account']}",
@@ -129,7 +131,7 @@ def _waiting(found: Mapping[str, Any]) -> Iterator[Attention]:
         yield Attention(
             key="actions-parked",
             tone="warn",
-            title=f"{_at_least(found['actions_parked'])} actions of the CRM are parked",
+            title=f"{_at_least(found['actions_parked'], 'action')} of the CRM parked",
             means="The real-time lane could not do what they ask for; the nightly run tries again.",
             cure="The subscription's page says why.",
         )
@@ -142,7 +144,7 @@ def _of_the_crm(last: BatchRow | None, refused: Mapping[str, int]) -> Iterator[A
         yield Attention(
             key="gone",
             tone="warn",
-            title=f"{number(gone)} accounts are served but gone from the CRM",
+            title=f"{counted(gone, 'account')} served but gone from the CRM",
             means="We never cut them off by ourselves.",
             cure="End the subscription in the CRM, or find out why it is no longer extracted.",
             link=f"/batches/{last.batch_id}/rows?reason={GONE}",
@@ -151,7 +153,7 @@ def _of_the_crm(last: BatchRow | None, refused: Mapping[str, int]) -> Iterator[A
         yield Attention(
             key="rows",
             tone="warn",
-            title=f"{number(rows)} rows of the CRM could not be used",
+            title=f"{counted(rows, 'row')} of the CRM could not be used",
             means="Nothing is sent for them.",
             cure="Each names the rule it breaks and the cure.",
             link=f"/batches/{last.batch_id}/rows",
@@ -160,15 +162,15 @@ def _of_the_crm(last: BatchRow | None, refused: Mapping[str, int]) -> Iterator[A
         yield Attention(
             key="rejected",
             tone="warn",
-            title=f"Tucano refused {number(last.requests_rejected)} requests of batch {last.batch_id}",
+            title=f"Tucano refused {counted(last.requests_rejected, 'request')} of batch {last.batch_id}",
             means="Those accounts are not as the CRM wants them.",
             cure="The errors are grouped: mend the cause, then retry the group.",
             link=f"/batches/{last.batch_id}/errors",
         )
 
 
-def _at_least(count: int) -> str:
-    return "10,000 or more" if count >= 10_000 else number(count)
+def _at_least(count: int, thing: str) -> str:
+    return f"10,000 or more {thing}s" if count >= COUNTED else counted(count, thing)
 
 
 def platform(found: Mapping[str, Any], last: BatchRow | None, now: datetime) -> Sign:
@@ -183,7 +185,7 @@ def platform(found: Mapping[str, Any], last: BatchRow | None, now: datetime) -> 
         return Sign(
             tone="warn",
             says="Answers are missing",
-            more=f"{_at_least(found['unknown'])} requests without an answer, "
+            more=f"{_at_least(found['unknown'], 'request')} without an answer, "
             f"the oldest for {duration(now - since)}. {more}",
         )
     return Sign(
@@ -195,7 +197,7 @@ def real_time(found: Mapping[str, Any]) -> Sign:
     """Say whether the real-time lane is alive, and how far behind it is."""
     lane, waiting = found["lane"], found["actions_waiting"]
     behind = found["actions_behind_seconds"]
-    queue = f"{_at_least(waiting)} actions wait" + (
+    queue = f"{_at_least(waiting, 'action')} waiting" + (
         f", the oldest for {duration(behind)}." if waiting and behind is not None else "."
     )
     if lane is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -131,13 +131,13 @@ def problem(
 
 
 def as_json(values: Any) -> Response:
-    """Return *values* as JSON; times in ISO 8601."""
+    """Return *values* as JSON; days and times in ISO 8601."""
     return Response(
         json.dumps(values, default=_plain, ensure_ascii=False, allow_nan=False), media_type="application/json"
     )
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
+    if isinstance(value, date):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} is no JSON")

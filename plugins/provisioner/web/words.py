@@ -44,6 +44,11 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}"
 
 
+def counted(count: int, thing: str) -> str:
+    """Write '1 account', '1,234 accounts'."""
+    return f"{number(count)} {thing}{'' if count == 1 else 's'}"
+
+
 def percent(value: float | None) -> str:
     """Write a share of 1."""
     return "–" if value is None else f"{value:.1%}"
@@ -76,6 +81,7 @@ def tone(state: str | None) -> str:
 
 FILTERS: dict[str, Callable[..., str]] = {
     "number": number,
+    "counted": counted,
     "percent": percent,
     "moment": moment,
     "duration": duration,

@@ -42,7 +42,7 @@ function patch(text) {
   const old = document.getElementById("content");
   if (!fresh || !old) return;
   Idiomorph.morph(old, fresh, {
-    morphStyle: "innerHTML",
+    morphStyle: "outerHTML",
     ignoreActiveValue: true,
     callbacks: {
       beforeNodeMorphed: (before, after) => {
