@@ -9,12 +9,13 @@ woken by the CRM's NOTIFY where there is one, and looks each second in any case.
 are taken up when the DAG is unpaused: nothing is lost. Run either this DAG or the service `real-time`; both at once do
 no harm, and no good.
 
-**Is it alive?** `real_time_lane`: `alive_at` is written each second, `mode` says whether the CRM wakes it (LISTEN) or it
-looks each second (POLL), `last_error` what keeps actions waiting now. Parked actions say why: `action_inbox.reason`.
+**Is it alive?** `real_time_lane`: `alive_at` is written each second, `mode` says whether the CRM wakes it (LISTEN) or
+it looks each second (POLL), `last_error` what keeps actions waiting now. A parked action says why in
+`action_inbox.reason`.
 
 **When it is red**: the process died or a setting is wrong; the message says which. The next run begins by itself, and
-goes on where this one stopped. While Tucano or a database is away the task stays green, and tries again later and later,
-up to half a minute: look at `last_error` (docs/real-time.md).
+goes on where this one stopped. While Tucano or a database is away the task stays green, and tries again later and
+later, up to half a minute: look at `last_error` (docs/real-time.md).
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ class _Lane:
         came, self._came_before = self._came - self._came_before, self._came
         sql.run(
             db,
-            "real_time/beat",
+            "real_time/write_sign_of_life",
             owner=self._owner,
             started_at=self._started_at,
             mode=self._feed.mode,

@@ -79,7 +79,7 @@ class SlidingGate:
                 ):
                     used = used.plus(replacement=replacement)
                 else:
-                    free &= earlier
+                    free = free & earlier
             planned = [shown(command) for command in draft.commands]
             sql.run(
                 db,

@@ -1,4 +1,4 @@
--- real_time/beat.sql
+-- real_time/write_sign_of_life.sql
 -- Tell that the lane is alive.  Params: owner, started_at, mode, acted (whether actions came), last_error, ended.
 INSERT INTO real_time_lane (owner, started_at, mode, last_action_at, last_error, ended_at)
 VALUES (%(owner)s, %(started_at)s, %(mode)s, CASE WHEN %(acted)s THEN clock_timestamp() END, %(last_error)s,
