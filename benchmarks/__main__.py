@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import cache, partial
 
-from benchmarks import archive, authenticate, bars, detection, extraction, ground, pages, sending
+from benchmarks import archive, authenticate, bars, detection, extraction, ground, pages, real_time, sending
 from benchmarks.archive import OldMonth
 from benchmarks.bars import NAMES, Ratio
 from benchmarks.population import Population
@@ -24,6 +24,7 @@ from demo.launcher.postgres import PostgresServer
 ACCOUNTS = 1_000_000
 REQUESTS = 21_000  # at least 20,000, in sevens of a thousand accounts
 REPETITIONS = 5
+WAITING_ACTIONS = 100_000
 QUICK_ACCOUNTS = 20_000
 QUICK_REQUESTS = 3_000
 QUICK_REPETITIONS = 1
@@ -78,6 +79,11 @@ def _measures(
     def portal() -> authenticate.Question:
         return started.enter_context(authenticate.running(tell))
 
+    @cache
+    def customers() -> real_time.Customers:
+        # A hundred thousand, or fewer where everything is small.
+        return real_time.Customers(postgres(), min(options.accounts, WAITING_ACTIONS), tell)
+
     of_population = (
         detection.detection_per_scan,
         extraction.extract_to_list_per_copy,
@@ -86,6 +92,11 @@ def _measures(
     of_subscribers = (sending.durable_per_unlogged, sending.sender_per_wrk)
     of_old_month = (archive.archive_per_batched, archive.archive_writer_p99, archive.archive_writer_max_ms)
     of_portal = (authenticate.authenticate_p95_ms, authenticate.authenticate_p95_reset_ms)
+    of_customers = (
+        real_time.action_p99_ms,
+        real_time.action_p99_ms_during_reset,
+        real_time.drain_per_sender,
+    )
     repetitions = options.repetitions
 
     def measure(ratio: Callable[..., Ratio], subject: Callable[[], object]) -> Ratio:
@@ -100,6 +111,7 @@ def _measures(
         pages.page_p95_ms.__name__: lambda: pages.page_p95_ms(
             portal(), options.accounts, tell, repetitions=repetitions
         ),
+        **{one.__name__: partial(measure, one, customers) for one in of_customers},
     }
 
 

@@ -56,6 +56,19 @@ BARS = (
         says="the same beside a full reset run",
     ),
     Bar(name="page_p95_ms", limit=200, at_most=True, says="a page of requests, p95 in milliseconds"),
+    Bar(name="action_p99_ms", limit=50, at_most=True, says="commit of an action to Tucano has it, p99"),
+    Bar(
+        name="action_p99_ms_during_reset",
+        limit=1000,
+        at_most=True,
+        says="the same beside a reset of 500 requests/s",
+    ),
+    Bar(
+        name="drain_per_sender",
+        limit=0.7,
+        at_most=False,
+        says="100,000 waiting actions / the sender's own rate",
+    ),
 )
 NAMES = tuple(bar.name for bar in BARS)
 

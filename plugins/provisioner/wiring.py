@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk import Connection, Context
-from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 from psycopg.conninfo import make_conninfo
 
@@ -77,6 +77,24 @@ def run_of(context: Context) -> Run:
     return Run(
         run_id=dag_run.run_id, requested_by=getattr(dag_run, "triggering_user_name", None) or "scheduler"
     )
+
+
+def pause_of(context: Context) -> Callable[[], str | None]:
+    """Return a question for a long task: why should it end? Because its DAG was paused.
+
+    It is asked of Airflow's execution API, as whom every task speaks to Airflow. An API server that does not answer
+    is no reason to end.
+    """
+    instance = context["ti"]
+
+    def why() -> str | None:
+        try:
+            return "the DAG was paused" if instance.get_dag(instance.dag_id).is_paused else None
+        except (AirflowException, OSError) as error:
+            log.warning("Airflow does not say whether the DAG is paused: %s", type(error).__name__)
+            return None
+
+    return why
 
 
 @contextmanager

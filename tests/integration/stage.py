@@ -47,6 +47,7 @@ class Stage:
     """
 
     connections: Connections
+    crm_dsn: str = field(repr=False)
     crm: psycopg.Connection[Any]
     db: psycopg.Connection[Any]
     platform: SimulatorProcess
@@ -62,9 +63,11 @@ class Stage:
 
     # -- the CRM --------------------------------------------------------------------------------
 
-    def act(self, behaviour: str, number: str, **details: Any) -> None:
-        """Let the CRM do *behaviour* to a subscription."""
-        self.crm.execute(
+    def act(
+        self, behaviour: str, number: str, *, through: psycopg.Connection[Any] | None = None, **details: Any
+    ) -> None:
+        """Let the CRM do *behaviour* to a subscription; *through* a connection whose transaction stays open."""
+        (through or self.crm).execute(
             "SELECT crm.act(%s, %s, %s, 'tester')",
             (behaviour, number, json.dumps(details, ensure_ascii=False)),
         )
@@ -228,6 +231,7 @@ def opened(
                 crm_dsn=crm_server.dsn(crm, "crm_reader"),
                 tucano=Endpoint(url=platform.url, user=platform.user, password=platform.password),
             ),
+            crm_dsn=postgres.dsn(crm, "crm_owner"),
             crm=crm_db,
             db=db,
             platform=platform,

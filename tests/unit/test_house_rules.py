@@ -58,6 +58,7 @@ ROOMS = (
     room("plugins/provisioner/wiring.py", CORE, ADAPTERS, STEPS, "airflow", "psycopg"),
     # Runs before there is an Airflow to ask for a connection.
     room("plugins/provisioner/migrate.py", CORE, "alembic", "psycopg", "sqlalchemy"),
+    room("plugins/provisioner/real_time.py", CORE, STEPS, "provisioner.wiring"),
     room("plugins/provisioning_plugin.py", "airflow", "provisioner.web"),
     room("dags", STEPS, "provisioner.wiring", "airflow", "pendulum"),
     room("include/sql/schema", "alembic", "sqlalchemy", "psycopg"),

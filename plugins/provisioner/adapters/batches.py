@@ -15,6 +15,7 @@ RESET_RUN = "RESET_RUN"
 RESET_SUBSCRIPTION = "RESET_SUBSCRIPTION"
 RELEASE_REMOVALS = "RELEASE_REMOVALS"
 IMPORT = "IMPORT"
+REAL_TIME = "REAL_TIME"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +52,16 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One account of a batch. *allowed_removals*: what the guard let go, as core.packing.removal_keys writes it."""
+    """One account of a batch. *allowed_removals*: what the guard let go, as core.packing.removal_keys writes it.
+
+    None: nobody has judged it yet, the door's own gate does when the account is planned. *batch_id*: set where one
+    worker has accounts of several batches in hand.
+    """
 
     account: AccountId
     subscription_numbers: tuple[SubscriptionNumber, ...]
-    allowed_removals: frozenset[str]
+    allowed_removals: frozenset[str] | None
+    batch_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,11 @@ def take(
     return dict(found)
 
 
+def release_owned(db: sql.Connection, accounts: Iterable[AccountId], *, owner: str) -> None:
+    """Give back whatever *owner* holds of *accounts*."""
+    sql.run(db, "claim/release_owned", owner=owner, accounts=list(accounts))
+
+
 def renew(db: sql.Connection, *, owner: str, lease: timedelta) -> dict[AccountId, int]:
     """Renew *owner*'s live claims; return them. One that is missing ran out and is lost."""
     return dict(sql.rows(db, "claim/renew_claims", owner=owner, lease=lease))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from provisioner.adapters import sql
@@ -31,3 +32,8 @@ def slow_down(db: sql.Connection, *, provider: str, refused_rate: float, left_se
 def mark_silent(db: sql.Connection, *, provider: str) -> None:
     """Tell all doors that the platform was found dead."""
     sql.run(db, "request_log/mark_silent", provider=provider)
+
+
+def mark_answering(db: sql.Connection, *, queues: Sequence[str]) -> None:
+    """Tell all doors that the platform, which was found dead, has answered."""
+    sql.run(db, "request_log/mark_answering", queues=list(queues))

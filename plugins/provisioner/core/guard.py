@@ -122,6 +122,27 @@ def judge(change: PlannedChange, *, whole: bool, allow_removals: bool, settings:
     return Verdict(pure=pure, replacements=replacements, held_because=tuple(reasons))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """How many accounts the lane took something from within the sliding hour."""
+
+    pure: int = 0
+    replacements: int = 0
+
+    def plus(self, *, replacement: bool) -> Used:
+        """Return it with one account more."""
+        if replacement:
+            return replace(self, replacements=self.replacements + 1)
+        return replace(self, pure=self.pure + 1)
+
+
+def may_take(used: Used, *, replacement: bool, base: int, settings: Settings) -> bool:
+    """Tell whether the lane may take something from one account more, after what it *used* of its hour."""
+    if replacement:
+        return _within(used.replacements + 1, base, settings.removals_count, settings.replacements_share)
+    return _within(used.pure + 1, base, settings.removals_count, settings.removals_share)
+
+
 def _within(count: int, base: int, most: int, share: float) -> bool:
     return count <= most or count <= share * base
 

@@ -91,3 +91,27 @@ MAPPED_TASKS: Final = 64
 
 # The real-time lane has no end of run, so its removals are counted in a sliding window.
 REMOVALS_WINDOW_SECONDS: Final = 3_600.0
+
+# The lane looks at the CRM this often where no NOTIFY wakes it: a customer at a counter does not notice a second.
+POLL_SECONDS: Final = 1.0
+# A look that reads again since the oldest open transaction may take a twentieth of the time at most: with one that is
+# open for an hour each look reads an hour of actions again.
+LOOK_SHARE: Final = 1 / 20
+# A feed without transaction ids is read again over this stretch: a transaction that is open for longer waits for
+# the night. Also how old an action may be when the lane meets a CRM for the first time.
+OVERLAP_SECONDS: Final = 900.0
+# What a lane has taken is free again so long after its death, as its claims are.
+ACTION_LEASE_SECONDS: Final = CLAIM_SECONDS
+# Actions taken at once: enough for one query of many. More are taken when fewer than half of it are in hand.
+ACTIONS_A_GROUP: Final = 512
+# A silence of Tucano is asked about again after this long; what it refused waits for a person or the night.
+PARKED_AGAIN_SECONDS: Final = 600.0
+# Seconds between two attempts while Tucano or a database is away: doubling, and never longer than a person waits.
+LANE_BACK_OFF_FIRST_SECONDS: Final = 1.0
+LANE_BACK_OFF_LONGEST_SECONDS: Final = 30.0
+# Who pauses the lane sees it end within five seconds: so long an answer of Tucano is waited for.
+LANE_LAST_ANSWERS_SECONDS: Final = 3.0
+# A run of the lane ends after this long and the next one begins: new credentials, code and logs are taken up.
+LANE_ROTATION_SECONDS: Final = 3_600.0
+# Done actions are kept so long to be looked at; far longer than any stretch of the feed that is read again.
+ACTIONS_KEPT_DAYS: Final = 7

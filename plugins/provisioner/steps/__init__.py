@@ -55,6 +55,9 @@ from provisioner.steps import (
     prove_extract as prove_extract,
 )
 from provisioner.steps import (
+    real_time as real_time,
+)
+from provisioner.steps import (
     release_removals as release_removals,
 )
 from provisioner.steps import (

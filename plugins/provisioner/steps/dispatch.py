@@ -113,6 +113,8 @@ class Dispatch:
             provider=task.provider.alternative_code,
             requests_per_second=settings.requests_per_second,
             stop=self.stop.event,
+            real_time_share=settings.real_time_share,
+            door=task.batch.cause,
         )
 
     async def run(self, endpoint: tucano.Endpoint) -> None:
@@ -175,12 +177,20 @@ class Dispatch:
         )
         if reason := await asyncio.to_thread(self._stopped_elsewhere):
             self.stop.now(reason)
+        return self._accept(window, prepared)
+
+    def _accept(self, window: list[Candidate], prepared: Prepared) -> list[Work]:
+        """Take over what was prepared; return the work to be sent."""
         self.finished += prepared.finished
         for candidate in prepared.busy:
             self._postponed += 1
             asyncio.get_running_loop().call_later(BUSY_SECONDS, self._ask_again, candidate)
         for work in prepared.work:
             self._works[work.account] = work
+        kept = self._works.keys() | {candidate.item.account for candidate in prepared.busy}
+        for candidate in window:
+            if candidate.item.account not in kept:
+                self._ended(candidate.item)
         return prepared.work
 
     def _ask_again(self, candidate: Candidate) -> None:
@@ -188,6 +198,8 @@ class Dispatch:
         turns = self._busy_turns[candidate.item.account] = self._busy_turns.get(candidate.item.account, 0) + 1
         if turns <= BUSY_TURNS:
             self._queue.append(candidate)
+        else:
+            self._ended(candidate.item)
         self._changed.set()
 
     async def _send(self, sender: Sender, work: Work) -> None:
@@ -198,7 +210,12 @@ class Dispatch:
             del self._works[work.account]
             if again is not None:
                 self._queue.appendleft(again)
+            else:
+                self._ended(work.item)
             self._changed.set()
+
+    def _ended(self, item: Item) -> None:
+        """Be told when an account leaves this worker's hands, finished or not."""
 
     def _give_back(self) -> None:
         """Free what is claimed and was not begun again, so that nobody waits for a lease to end."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from provisioner.adapters import crm, sql
 from provisioner.adapters.batches import Batch
@@ -29,14 +30,25 @@ from provisioner.steps.plan import maximum_devices
 from provisioner.steps.work import Candidate, Ending
 
 
+class Gate(Protocol):
+    """Decides about the removals of freshly planned accounts that no guard has judged."""
+
+    def judge(self, db: sql.Connection, task: Task, drafts: Iterable[Draft]) -> None:
+        """Take out of the plans what may not go; what it records is committed with it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What a dispatch works on and with. *ever* forces one account: see core.plan.plan_everything."""
+    """What a dispatch works on and with. *ever* forces one account: see core.plan.plan_everything.
+
+    *gate* judges the removals of accounts that no guard has judged before.
+    """
 
     batch: Batch
     provider: Provider
     owner: str
     ever: AccountState | None = None
+    gate: Gate | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -165,7 +177,8 @@ def _plan(draft: Draft, rows: Sequence[Subscription | RejectedRow], task: Task) 
         questions=draft.questions,
         distrust=draft.distrust,
     )
-    released = guard.release(commands, draft.candidate.item.allowed_removals)
+    allowed = draft.candidate.item.allowed_removals
+    released = guard.Released(commands=commands) if allowed is None else guard.release(commands, allowed)
     draft.commands = released.commands
     draft.withheld = released.withheld or (() if released.commands else wish.desired.withhold_removals)
     draft.subscription_number = wish.subscription.subscription_number

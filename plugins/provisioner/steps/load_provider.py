@@ -19,23 +19,29 @@ def run(connections: Connections, batch_id: int, path: Path = PROVIDER_FILE) -> 
 
     Raises ConfigurationError for a file that does not validate, and for a provider that is not effective.
     """
-    loaded = provider_file.read(path)
-    provider = loaded.provider
     with connections.provisioning() as db:
-        sql.run(
-            db,
-            "batch/record_provider",
-            hash=provider.hash,
-            name=provider.name,
-            alternative_code=provider.alternative_code,
-            state=provider.state.value,
-            document=json.dumps(loaded.document),
-        )
+        provider = record(db, path)
         sql.run(db, "batch/set_provider", batch_id=batch_id, hash=provider.hash)
         failpoint("provider.written")
     failpoint("provider.committed")
     refuse_unless_effective(provider)
     return provider.hash
+
+
+def record(db: sql.Connection, path: Path = PROVIDER_FILE) -> Provider:
+    """Read the provider file and keep this version of it under its hash; return the provider."""
+    loaded = provider_file.read(path)
+    provider = loaded.provider
+    sql.run(
+        db,
+        "batch/record_provider",
+        hash=provider.hash,
+        name=provider.name,
+        alternative_code=provider.alternative_code,
+        state=provider.state.value,
+        document=json.dumps(loaded.document),
+    )
+    return provider
 
 
 def refuse_unless_effective(provider: Provider) -> None:

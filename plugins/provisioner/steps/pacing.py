@@ -1,4 +1,9 @@
-"""Paces sending: one queue of all doors in the database, a gate and a brake in this process."""
+"""Paces sending: queues of all doors in the database, a gate and a brake in this process.
+
+There are two queues. The common one leaves real_time_share of the rate free; the other one has that share and is the
+real-time lane's alone, so that it never waits behind a night. The lane takes its next places where they come first, so
+that alone it has the whole rate. What is learned of the platform is written to both.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +11,11 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from provisioner.adapters import request_log, sending_rate, sql
+from provisioner.adapters.batches import REAL_TIME
 from provisioner.adapters.sending_rate import Reserved
 from provisioner.core import pacing
 from provisioner.core.pacing import Learned, Width
@@ -21,6 +28,15 @@ NEAR_SECONDS = 0.001
 LONGEST_PAUSE_SECONDS = 60.0
 
 
+@dataclass(slots=True)
+class _Queue:
+    """A queue of the database. *free_at*: when our last place in it was over, by the event loop's clock."""
+
+    name: str
+    share: float
+    free_at: float = 0.0
+
+
 class Pace:
     """Lets requests go at the rate all doors share, and stops them when asked to wait.
 
@@ -29,10 +45,21 @@ class Pace:
     """
 
     def __init__(
-        self, db: sql.Connection, *, provider: str, requests_per_second: float, stop: asyncio.Event
+        self,
+        db: sql.Connection,
+        *,
+        provider: str,
+        requests_per_second: float,
+        stop: asyncio.Event,
+        real_time_share: float = 0.0,
+        door: str = "",
     ) -> None:
         self._db = db
-        self._provider = provider
+        common = _Queue(provider, 1 - real_time_share)
+        # No provider's code holds a colon, so this is nobody else's queue.
+        lane = _Queue(f"{provider}:{REAL_TIME}", real_time_share)
+        self._all_queues = (common, lane) if real_time_share else (common,)
+        self._queues = (lane, common) if door == REAL_TIME and real_time_share else (common,)
         self._most = requests_per_second
         self._stop = stop
         self._places = 0
@@ -43,7 +70,7 @@ class Pace:
         # The refused rate and the moment of the refusal, by the loop's clock.
         self._refused: tuple[float, float] | None = None
         self._asked = False
-        self._answered = False
+        self._answered = self._revived = False
         self.known_dead = False
         self.blocked_seconds: float | None = None
 
@@ -74,7 +101,9 @@ class Pace:
 
     def answered(self) -> None:
         """Note that the platform lives; other doors learn it with the next places."""
-        self._answered, self.known_dead = True, False
+        self._answered = True
+        if self.known_dead:
+            self.known_dead, self._revived = False, True
 
     async def wait_for_platform(self, seconds: float, *, left_at: float | None = None) -> None:
         """Make this and every other door wait, as the platform asked.
@@ -103,11 +132,13 @@ class Pace:
 
     async def _reserve(self) -> None:
         # The first place is asked for alone: how fast it may go on is known only with the answer.
-        rate = self.rate
+        queue = min(self._queues, key=lambda one: one.free_at)
+        rate = self.rate * queue.share
         count = max(1, math.floor(rate * WINDOW_SECONDS)) if self._asked else 1
         answered, self._answered, self._asked = self._answered, False, True
-        reserved: Reserved = await self._run(self._reserve_places, count, rate, answered)
+        reserved: Reserved = await self._run(self._reserve_places, queue.name, count, rate, answered)
         now = asyncio.get_running_loop().time()
+        queue.free_at = now + reserved.wait + count / rate
         self._places = count
         self._not_before = max(self._not_before, now + reserved.wait)
         self.known_dead = reserved.known_dead
@@ -118,11 +149,14 @@ class Pace:
         async with self._database:
             return await asyncio.to_thread(do, *arguments)
 
-    def _reserve_places(self, count: int, rate: float, answered: bool) -> Reserved:
+    def _reserve_places(self, queue: str, count: int, rate: float, answered: bool) -> Reserved:
         with self._db.transaction():
+            if self._revived:
+                self._revived = False
+                sending_rate.mark_answering(self._db, queues=[one.name for one in self._all_queues])
             return request_log.reserve(
                 self._db,
-                provider=self._provider,
+                provider=queue,
                 count=count,
                 requests_per_second=rate,
                 answered=answered,
@@ -130,18 +164,20 @@ class Pace:
 
     def _slow_down(self, seconds: float, refused_rate: float | None, left_seconds_ago: float) -> None:
         with self._db.transaction():
-            request_log.pause(self._db, provider=self._provider, seconds=seconds)
-            if refused_rate is not None:
-                sending_rate.slow_down(
-                    self._db,
-                    provider=self._provider,
-                    refused_rate=refused_rate,
-                    left_seconds_ago=left_seconds_ago,
-                )
+            for queue in self._all_queues:
+                request_log.pause(self._db, provider=queue.name, seconds=seconds)
+                if refused_rate is not None:
+                    sending_rate.slow_down(
+                        self._db,
+                        provider=queue.name,
+                        refused_rate=refused_rate,
+                        left_seconds_ago=left_seconds_ago,
+                    )
 
     def _mark_silent(self) -> None:
         with self._db.transaction():
-            sending_rate.mark_silent(self._db, provider=self._provider)
+            for queue in self._all_queues:
+                sending_rate.mark_silent(self._db, provider=queue.name)
 
 
 class Gate:

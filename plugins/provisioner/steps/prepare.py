@@ -47,6 +47,9 @@ def prepare(
     prepared = Prepared()
     drafts = _claim(db, task, candidates, prepared)
     plan_drafts(source, task, drafts)
+    if task.gate is not None:
+        # Before boxes change hands: a box that may not leave is not waited for.
+        task.gate.judge(db, task, drafts.values())
     _let_boxes_leave_first(db, source, task, drafts, prepared)
     with db.transaction():
         prepared.work, prepared.finished = write_drafts(db, task, drafts)
@@ -192,6 +195,7 @@ def _partners(
                 )
                 if serial_number in boxes
             ),
+            batch_id=task.batch.batch_id,
         )
         for account in strangers
     ]

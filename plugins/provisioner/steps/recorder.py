@@ -100,8 +100,13 @@ def _write(db: sql.Connection, batch_id: int, reports: Sequence[Report]) -> None
         distrust.settle(db, settled)
     if parked := {report.account: report.parked_because for report in reports if report.parked_because}:
         request_log.park(db, parked)
-    if ended := [(r.account, r.ending.outcome, r.ending.explanation) for r in reports if r.ending]:
-        batches.finish_items(db, batch_id, ended)
+    ended: dict[int, list[tuple[AccountId, str, str | None]]] = {}
+    for r in reports:
+        if r.ending:
+            of_batch = batch_id if r.batch_id is None else r.batch_id
+            ended.setdefault(of_batch, []).append((r.account, r.ending.outcome, r.ending.explanation))
+    for of_batch, endings in ended.items():
+        batches.finish_items(db, of_batch, endings)
     if asked := {report.account: report.questions for report in reports if report.questions is not None}:
         request_log.put_in_question(db, asked)
     if released := {report.account: report.token for report in reports if report.release}:

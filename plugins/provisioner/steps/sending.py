@@ -116,7 +116,7 @@ class Sender:
 
     async def _one(self, work: Work, request: OpenRequest) -> tuple[Report, Candidate | None]:
         attempt = await self._attempt(work, request)
-        report = Report(account=work.account, token=work.token)
+        report = Report(account=work.account, token=work.token, batch_id=work.batch_id)
         match attempt.outcome:
             case None:
                 report.disarm = (request.sequence_number, "sending stopped before it was sent")

@@ -35,6 +35,7 @@ class Work:
     """
 
     item: Item
+    batch_id: int
     token: int
     lease_ends: float
     known: AccountState
@@ -73,10 +74,14 @@ class Ending:
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """What happened to one account since its last report; written as a whole or not at all."""
+    """What happened to one account since its last report; written as a whole or not at all.
+
+    *batch_id*: whose account it is; None for the recorder's own batch.
+    """
 
     account: AccountId
     token: int
+    batch_id: int | None = None
     closings: list[Closing] = field(default_factory=list)
     known: AccountState | None = None
     settled: Distrust | None = None

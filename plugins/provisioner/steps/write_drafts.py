@@ -24,7 +24,9 @@ def write_drafts(db: sql.Connection, task: Task, drafts: Mapping[AccountId, Draf
         if earlier is not None and draft.open_plan is not None:
             in_doubt.append(earlier.sequence_number)
             work.append(
-                _work(draft, [earlier], settling=True, unknown_attempts=draft.open_plan.unknown_attempts)
+                _work(
+                    task, draft, [earlier], settling=True, unknown_attempts=draft.open_plan.unknown_attempts
+                )
             )
         elif draft.ending is not None:
             finished[draft.account] = (draft.token, draft.ending)
@@ -95,7 +97,7 @@ def _write_plans(db: sql.Connection, task: Task, drafts: Sequence[Draft], work: 
                 positions[request.sequence_number] = position
                 leaving += [request.sequence_number] if position == 1 else []
             requests.append(request)
-        work.append(_work(draft, requests))
+        work.append(_work(task, draft, requests))
     if positions:
         request_log.place(db, positions, batch_id=task.batch.batch_id, leaving=leaving)
     request_log.insert(db, fresh, batch_id=task.batch.batch_id, caused_by=task.batch.caused_by)
@@ -115,10 +117,16 @@ def _request(draft: Draft, sequence_number: int, command: Command) -> OpenReques
 
 
 def _work(
-    draft: Draft, requests: Iterable[OpenRequest], *, settling: bool = False, unknown_attempts: int = 0
+    task: Task,
+    draft: Draft,
+    requests: Iterable[OpenRequest],
+    *,
+    settling: bool = False,
+    unknown_attempts: int = 0,
 ) -> Work:
     return Work(
         item=draft.candidate.item,
+        batch_id=task.batch.batch_id,
         token=draft.token,
         lease_ends=draft.lease_ends,
         known=draft.known,

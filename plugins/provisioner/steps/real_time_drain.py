@@ -1,0 +1,359 @@
+"""Drains the inbox: leases waiting actions, opens a batch for each group of them, and closes them with its outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from provisioner.adapters import actions, inbox, sql
+from provisioner.adapters.batches import REAL_TIME, Batch, Item
+from provisioner.adapters.connections import Connections
+from provisioner.adapters.inbox import Taken
+from provisioner.core import policy
+from provisioner.core.errors import ConfigurationError, PlatformUnavailable
+from provisioner.core.model import AccountId, Provider, SubscriptionNumber
+from provisioner.failpoint import failpoint
+from provisioner.steps import load_provider
+from provisioner.steps.drafting import Task
+from provisioner.steps.real_time_gate import HOUR, SlidingGate
+from provisioner.steps.real_time_sending import RealTimeDispatch
+
+LEASE = timedelta(seconds=policy.ACTION_LEASE_SECONDS)
+PARKED_AGAIN = timedelta(seconds=policy.PARKED_AGAIN_SECONDS)
+# What an account left unfinished (somebody else held it for a minute) is taken up again after this long.
+UNFINISHED_AGAIN = timedelta(seconds=1)
+ABANDONED = timedelta(minutes=15)
+# Actions are closed so long after their accounts, many in one statement where there are many.
+SETTLE_SECONDS = 0.02
+SETTLE_MANY_SECONDS = 0.25
+MANY = 32
+
+
+class Drain:
+    """One session of draining, from open connections to closed ones. *work* is set when actions may be waiting."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        *,
+        owner: str,
+        run_id: str,
+        provider_file: Path,
+        ending: asyncio.Event,
+        work: asyncio.Event,
+        probing: bool,
+        on_settled: Callable[[int], None],
+    ) -> None:
+        self._on_settled = on_settled
+        self._connections = connections
+        self._owner = owner
+        self._run_id = run_id
+        self._provider_file = provider_file
+        self._ending = ending
+        self._work = work
+        # After a failure one action is tried alone: a platform that is still down is not asked by hundreds.
+        self._probing = probing
+        self._groups = 0
+        self._in_hand: dict[SubscriptionNumber, int] = {}
+        self._open: dict[int, set[AccountId]] = {}
+        self._touched: set[int] = set()
+        self._something_ended = asyncio.Event()
+        # One connection serves one thread at a time.
+        self._settling = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Drain until the end; raises what stopped it: a platform or a database that is away, wrong settings."""
+        with ExitStack() as opened:
+            names = ("planning", "recording", "renewing", "pacing", "taking", "settling")
+            db: dict[str, sql.Connection] = {}
+            for name in names:
+                db[name] = await asyncio.to_thread(opened.enter_context, self._connections.provisioning())
+            source = await asyncio.to_thread(opened.enter_context, self._connections.crm())
+            naming = await asyncio.to_thread(opened.enter_context, self._connections.crm())
+            source.autocommit = naming.autocommit = True
+            provider, base = await asyncio.to_thread(self._begin, db["settling"])
+            task = Task(
+                batch=_batch(0, self._run_id, provider),
+                provider=provider,
+                owner=self._owner,
+                gate=SlidingGate(provider, base),
+            )
+            dispatch = RealTimeDispatch(
+                task,
+                planning=db["planning"],
+                recording=db["recording"],
+                renewing=db["renewing"],
+                pacing=db["pacing"],
+                source=source,
+                on_ended=self._ended,
+            )
+            await self._work_together(dispatch, task, db["taking"], db["settling"], naming)
+
+    async def _work_together(
+        self,
+        dispatch: RealTimeDispatch,
+        task: Task,
+        taking: sql.Connection,
+        settling: sql.Connection,
+        naming: sql.Connection,
+    ) -> None:
+        sending = asyncio.create_task(dispatch.run(self._connections.tucano))
+        hands = [
+            asyncio.create_task(self._take_on(dispatch, task, taking, naming)),
+            asyncio.create_task(self._settle_on(settling)),
+            asyncio.create_task(self._keep(settling)),
+            asyncio.create_task(self._ending.wait()),
+        ]
+        try:
+            await asyncio.wait([sending, *hands], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            dispatch.stop.event.set()
+            # An answer that does not come in time is asked for by whoever comes next, under the request's number.
+            await asyncio.wait([sending], timeout=policy.LANE_LAST_ANSWERS_SECONDS)
+            for one in (sending, *hands):
+                one.cancel()
+            results = await asyncio.gather(sending, *hands, return_exceptions=True)
+            reason = dispatch.stop.reason
+            await asyncio.to_thread(self._give_up, settling, reason)
+        if reason:
+            raise (ConfigurationError if dispatch.stop.credentials else PlatformUnavailable)(reason)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    def _begin(self, db: sql.Connection) -> tuple[Provider, int]:
+        """Settle what a killed lane left, and read what everything is measured with."""
+        with db.transaction():
+            sql.run(db, "batch/make_partitions")
+            provider = load_provider.record(db, self._provider_file)
+            left = [batch_id for (batch_id,) in sql.rows(db, "real_time/list_unsettled")]
+            inbox.settle(db, left, again_after=PARKED_AGAIN)
+            self._close_abandoned(db)
+            (base,) = sql.one(db, "real_time/read_base")
+        load_provider.refuse_unless_effective(provider)
+        return provider, int(base)
+
+    # -- taking ---------------------------------------------------------------------------------
+
+    async def _take_on(
+        self, dispatch: RealTimeDispatch, task: Task, taking: sql.Connection, naming: sql.Connection
+    ) -> None:
+        while True:
+            self._work.clear()
+            limit = 1 if self._probing else policy.ACTIONS_A_GROUP
+            if dispatch.in_hand <= limit // 2:
+                found, group = await asyncio.to_thread(
+                    self._take, task, taking, naming, limit, tuple(self._in_hand)
+                )
+                if group is not None:
+                    self._take_in_hand(*group)
+                    dispatch.offer(*group)
+                if found == limit and not self._probing:
+                    continue
+            try:
+                await asyncio.wait_for(self._work.wait(), policy.POLL_SECONDS)
+            except TimeoutError:
+                continue
+
+    def _take(
+        self,
+        task: Task,
+        db: sql.Connection,
+        naming: sql.Connection,
+        limit: int,
+        in_hand: tuple[SubscriptionNumber, ...],
+    ) -> tuple[int, tuple[Task, list[Item]] | None]:
+        """Lease waiting actions and open the batch of their accounts; all actions of an account are one item."""
+        with db.transaction():
+            # Lost in a crash of the server, a lease is no loss; what follows is flushed with the requests.
+            db.execute("SET LOCAL synchronous_commit = off")
+            taken = inbox.take(db, owner=self._owner, lease=LEASE, limit=limit, in_hand=in_hand)
+            if not taken:
+                return 0, None
+            asked = sorted({number for one in taken for number in one.subscription_numbers})
+            account_by_number = actions.find_accounts(naming, asked)
+            wanted = {one.transaction_reference: _accounts(one, account_by_number) for one in taken}
+            if unknown := [one for one in taken if not wanted[one.transaction_reference]]:
+                inbox.park(db, {one.transaction_reference: _not_there(one) for one in unknown})
+            known = {reference: accounts for reference, accounts in wanted.items() if accounts}
+            if not known:
+                return len(taken), None
+            numbers: dict[AccountId, list[SubscriptionNumber]] = {}
+            touched = {account for accounts in known.values() for account in accounts}
+            for number, account in sorted(account_by_number.items()):
+                if account in touched:
+                    numbers.setdefault(account, []).append(number)
+            self._groups += 1
+            run_id = f"{self._run_id} {self._owner.rpartition(':')[2]}-{self._groups}"
+            batch_id = inbox.open_group(
+                db,
+                run_id=run_id,
+                requested_by=taken[0].performed_by if len(taken) == 1 else "real time",
+                parameters=_told(taken),
+                provider_hash=task.provider.hash,
+                numbers_by_account=numbers,
+                accounts_by_reference=known,
+            )
+            failpoint("group.written")
+        failpoint("group.committed")
+        items = [
+            Item(
+                account=account,
+                subscription_numbers=tuple(of_account),
+                allowed_removals=None,
+                batch_id=batch_id,
+            )
+            for account, of_account in numbers.items()
+        ]
+        return len(taken), (replace(task, batch=_batch(batch_id, run_id, task.provider)), items)
+
+    def _take_in_hand(self, task: Task, items: list[Item]) -> None:
+        self._open[task.batch.batch_id] = {item.account for item in items}
+        for item in items:
+            for number in item.subscription_numbers:
+                self._in_hand[number] = self._in_hand.get(number, 0) + 1
+
+    def _ended(self, item: Item) -> None:
+        """Note that an account left the sender's hands, so that what came for it meanwhile is taken."""
+        accounts = self._open.get(item.batch_id or 0, set())
+        if item.account not in accounts:
+            return  # the old account of a box, which no action named
+        accounts.discard(item.account)
+        for number in item.subscription_numbers:
+            left = self._in_hand.pop(number) - 1
+            if left:
+                self._in_hand[number] = left
+        self._touched.add(item.batch_id or 0)
+        self._something_ended.set()
+        self._work.set()
+
+    # -- settling -------------------------------------------------------------------------------
+
+    async def _settle_on(self, db: sql.Connection) -> None:
+        while True:
+            await self._something_ended.wait()
+            many = sum(len(accounts) for accounts in self._open.values()) > MANY
+            await asyncio.sleep(SETTLE_MANY_SECONDS if many else SETTLE_SECONDS)
+            self._something_ended.clear()
+            touched, self._touched = self._touched, set()
+            over = [batch_id for batch_id in touched if not self._open.get(batch_id)]
+            async with self._settling:
+                settled = await asyncio.to_thread(self._settle, db, sorted(touched), over)
+            for batch_id in over:
+                self._open.pop(batch_id, None)
+            if settled:
+                self._on_settled(settled)
+                self._probing = False
+                self._work.set()
+
+    def _settle(self, db: sql.Connection, touched: list[int], over: list[int]) -> int:
+        with db.transaction():
+            settled = inbox.settle(db, touched, again_after=PARKED_AGAIN)
+            if over:
+                inbox.put_back(db, owner=self._owner, batch_ids=over, after=UNFINISHED_AGAIN, reason=None)
+                sql.run(db, "real_time/close_groups", batch_ids=over)
+        return settled
+
+    def _give_up(self, db: sql.Connection, reason: str | None) -> None:
+        """Close what has ended and let the rest wait again, at once: whoever comes next may begin."""
+        if db.closed:
+            return
+        ours = sorted(self._open)
+        with db.transaction():
+            inbox.settle(db, ours, again_after=PARKED_AGAIN)
+            inbox.put_back(db, owner=self._owner, batch_ids=ours, after=timedelta(), reason=reason)
+            sql.run(db, "real_time/close_groups", batch_ids=ours)
+
+    # -- keeping --------------------------------------------------------------------------------
+
+    async def _keep(self, db: sql.Connection) -> None:
+        """Keep leases alive, wake what was parked, forget what is old; end when the provider file changes."""
+        changed_at = self._provider_file.stat().st_mtime_ns
+        turn = 0
+        while self._provider_file.stat().st_mtime_ns == changed_at:
+            async with self._settling:
+                await asyncio.to_thread(self._tidy, db, turn, sorted(self._open))
+            turn += 1
+            await asyncio.sleep(1.0)
+
+    def _tidy(self, db: sql.Connection, turn: int, ours: list[int]) -> None:
+        with db.transaction():
+            db.execute("SET LOCAL synchronous_commit = off")
+            sql.run(db, "real_time/wake_parked")
+            if turn % int(policy.CLAIM_RENEWAL_SECONDS) == 0 and ours:
+                inbox.renew(db, owner=self._owner, batch_ids=ours, lease=LEASE)
+            if turn % 60 == 0:
+                self._close_abandoned(db)
+                sql.run(db, "real_time/forget_removals", hour=HOUR)
+                sql.run(db, "real_time/forget_actions", keep=timedelta(days=policy.ACTIONS_KEPT_DAYS))
+
+    def _close_abandoned(self, db: sql.Connection) -> None:
+        abandoned = [batch_id for (batch_id,) in sql.rows(db, "real_time/list_abandoned", after=ABANDONED)]
+        if abandoned:
+            sql.run(db, "real_time/close_groups", batch_ids=abandoned)
+
+
+def _accounts(one: Taken, account_by_number: Mapping[SubscriptionNumber, AccountId]) -> list[AccountId]:
+    """Return the accounts that an action concerns; none where the CRM's extract does not have its subscription."""
+    if one.subscription_number not in account_by_number:
+        return []
+    return sorted(
+        {account_by_number[number] for number in one.subscription_numbers if number in account_by_number}
+    )
+
+
+def _not_there(one: Taken) -> str:
+    return (
+        f"subscription {one.subscription_number} is not in the CRM's extract: nothing is sent; find out why it is not "
+        "extracted, or why the action names it"
+    )
+
+
+def _told(taken: Iterable[Taken]) -> dict[str, Any]:
+    """Return what a batch says about the actions that caused it."""
+    all_of_them = list(taken)
+    if len(all_of_them) == 1:
+        (one,) = all_of_them
+        return {
+            "actions": 1,
+            "transaction_reference": one.transaction_reference,
+            "behaviour": one.behaviour,
+            "subscription_number": one.subscription_number,
+        }
+    return {
+        "actions": len(all_of_them),
+        "first": all_of_them[0].transaction_reference,
+        "last": all_of_them[-1].transaction_reference,
+    }
+
+
+def _batch(batch_id: int, run_id: str, provider: Provider) -> Batch:
+    """Return a batch of the lane as it was written, without asking for it."""
+    return Batch(
+        batch_id=batch_id,
+        cause=REAL_TIME,
+        run_id=run_id,
+        parameters={},
+        filtered=True,
+        dry_run=False,
+        provider_hash=provider.hash,
+        stage="GUARDED",
+        extracted_rows=None,
+        rejected_rows=None,
+        counted_rows=None,
+        landed_accounts=None,
+        duplicate_keys=(),
+        extract_whole=None,
+        not_whole_because=(),
+        out_of_sync=None,
+        plan_hash=None,
+        held_because=None,
+        platform_down=None,
+        failures=(),
+        document=None,
+    )
