@@ -30,6 +30,13 @@ REASONS = {
     "plugins/provisioner/adapters/tucano.py": "for a Retry-After date of an answer that does not say its own time",
     "plugins/provisioner/web/authenticate.py": "others read until when a token is valid by their wall clocks",
     "plugins/provisioner/steps/choose_months.py": "which months are old: an hour is nothing to a quarter",
+    "plugins/provisioner/steps/delete_attempts.py": "which attempts are old: an hour is nothing to a month",
+    "plugins/provisioner/steps/real_time.py": "when the lane began, to be shown; it lasts by the monotonic clock",
+    "plugins/provisioner/steps/real_time_gate.py": "a name for what is held; the hour is the database's",
+    "plugins/provisioner/steps/what_if.py": "when the CRM was read, to be shown",
+    "plugins/provisioner/web/overview.py": "how long ago things were, to be shown",
+    "plugins/provisioner/web/pages.py": "when a page was made, to be shown",
+    "plugins/provisioner/web/progress.py": "a forecast, to be shown",
 }
 
 
