@@ -59,6 +59,9 @@ def tucano_export_requests() -> None:
         "can be read from that file only, until tucano_import_requests brings it back.",
         options=[wiring.APPROVE, wiring.REJECT],
         defaults=wiring.REJECT,
+        # An answer in the very second of the question can fail the task in Airflow 3.3: it asks again.
+        retries=2,
+        retry_delay=timedelta(seconds=10),
         response_timeout=timedelta(days=3),
     )
 

@@ -54,6 +54,9 @@ def tucano_release_removals() -> None:
         body="{{ ti.xcom_pull(task_ids='show')['shown'] }}",
         options=[wiring.APPROVE, wiring.REJECT],
         defaults=wiring.REJECT,
+        # An answer in the very second of the question can fail the task in Airflow 3.3: it asks again.
+        retries=2,
+        retry_delay=timedelta(seconds=10),
         response_timeout=timedelta(hours=12),
     )
 

@@ -50,15 +50,18 @@ class Desk:
         return self.db.execute(statement.encode(), values or None).fetchall()
 
     def asked(self, dag: str, run: str, task: str) -> dict[str, Any]:
-        """Wait until *run* asks, and return what is shown.
+        """Wait until *run* asks and its task is at rest, and return what is shown.
 
-        The question can be read a moment before the task waits; an answer in that moment would be noticed only when
-        its time runs out. No person is so fast.
+        The question can be read a moment before the task waits, and the scheduler learns a moment later that it does.
+        An answer in between is lost or fails the task, which then asks again; no person is so fast.
         """
+        log = self.stack.runtime.folder / "airflow-scheduler.log"
+        at_rest = f"task_id='{task}', run_id='{run}'"
         deadline = time.monotonic() + RUN_SECONDS
         while time.monotonic() < deadline and self.client.state(dag, run) != "failed":
             states = {one["task_id"]: one["state"] for one in self.client.task_instances(dag, run)}
-            if states.get(task) == "awaiting_input":
+            events = [line for line in log.read_text().splitlines() if "Received executor event" in line]
+            if states.get(task) == "awaiting_input" and any(at_rest in line for line in events):
                 return dict(self.client.call("GET", self.path(dag, run, task)))
             time.sleep(0.5)
         raise AssertionError(f"{run} of {dag} never asked: {self.client.task_instances(dag, run)}")
