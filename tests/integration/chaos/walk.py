@@ -185,7 +185,13 @@ class Walk:
             self.stage.platform.restart()
 
     def archive(self) -> None:
-        """Let all that is closed be of a month long over, and move that month to the archive."""
+        """Let all that is closed be of a month long over, and move that month to the archive.
+
+        Not beside a night: its landing is truncated, which no snapshot shows, and the archive's proof compares two
+        looks at the landing. It would refuse, and rightly.
+        """
+        if self.workers:
+            return
         self.months += 1
         month = Month(first_day=date(2015 + self.months // 12, self.months % 12 + 1, 1))
         self.owner.execute(
@@ -223,15 +229,32 @@ class Walk:
         self.see_ends()
         # What the dead held is free half a minute later.
         self.stage.rows("UPDATE claim SET until = now() RETURNING account")
+        self.mend()
         for _ in range(2):
             self.stage.run()
         self.check()
-        if self.stage.rows("SELECT 1 FROM open_request") or self.stage.rows("SELECT 1 FROM open_plan"):
-            raise invariants.Broken("a request is open after two quiet nights")
+        left = self.stage.rows(
+            "SELECT p.*, r.request_number, r.command, r.parameters, r.state, r.sent_at, r.last_failure"
+            " FROM open_plan p LEFT JOIN open_request r USING (account)"
+        )
+        if left:
+            last = self.stage.rows(
+                "SELECT * FROM batch_item WHERE account = %s ORDER BY batch_id", left[0][0]
+            )
+            raise invariants.Broken(f"open after two quiet nights: {left}; {last[-3:]}")
         for number in self.numbers:
             wanted, held = self.wanted(number), self.stage.holds(number)
             if wanted != held or self.stage.known(number) != held:
                 raise invariants.Broken(f"{number}: wanted {wanted}, Tucano has {held}")
+
+    def mend(self) -> None:
+        """Take out boxes beyond the one that VP2 takes: such a subscription is a rejected row and stays as it is."""
+        surplus = self.stage.crm.execute(
+            "SELECT subscription_number, (array_agg(serial_number ORDER BY serial_number))[2:] FROM crm.installed_items"
+            " WHERE removed_at IS NULL AND distributor = 'VP2' GROUP BY 1 HAVING count(*) > 1"
+        ).fetchall()
+        for number, serials in surplus:
+            self.stage.act("REMOVE_INSTALLED_ITEM", number, items=serials)
 
     def wanted(self, number: str) -> dict[str, Any]:
         """What the CRM's tables want Tucano to hold, in the shape of `Stage.holds`.
