@@ -217,8 +217,10 @@ def test_removals_after_a_restore_pass_the_gate_like_all_others(stage: Stage) ->
 
 
 def test_a_box_that_changed_hands_since_leaves_its_old_account_again_first(stage: Stage) -> None:
-    old = stage.subscriber("GEOLOGICAL", boxes={"VP1": "WANDERER"})
+    # The new account's turn comes first, unless it waits.
+    stage.set(in_flight=1)
     new = stage.subscriber("GEOLOGICAL", boxes={})
+    old = stage.subscriber("GEOLOGICAL", boxes={"VP1": "WANDERER"})
     stage.run()
     since = backup(stage)
     stage.act("REMOVE_INSTALLED_ITEM", old, items=["WANDERER"])

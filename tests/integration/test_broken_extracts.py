@@ -1,0 +1,107 @@
+"""Extracts that break as CRMs break: none of them removes anybody's service, and the next whole one is in step.
+
+The CRM is the real one; its tables are hidden behind views that show what a broken load would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from provisioner.steps import close_batch
+from tests.integration.conftest import Stages
+from tests.integration.stage import Stage
+from tests.simulator_process import SimulatorProcess
+
+SUBSCRIBERS = 20
+GATE = {"removals_count": 2, "removals_share": 0.1, "replacements_share": 0.1, "rejected_rows_share": 0.001}
+BREAKS = {
+    **{
+        f"truncated after {tenths} tenths": (
+            "subscriptions",
+            f"TABLE {{table}} ORDER BY subscription_number LIMIT {SUBSCRIBERS * tenths // 10}",
+        )
+        for tenths in range(10)
+    },
+    "services still being loaded": (
+        "subscription_services",
+        "SELECT t.* FROM {table} t WHERE right(subscription_number, 1) < '5'",
+    ),
+    "no services loaded yet": ("subscription_services", "SELECT t.* FROM {table} t WHERE false"),
+    "no boxes loaded yet": ("installed_items", "SELECT t.* FROM {table} t WHERE false"),
+    "every key twice": ("subscriptions", "SELECT t.* FROM {table} t UNION ALL SELECT t.* FROM {table} t"),
+}
+# Of a row of subscriptions: one column is not what it should be.
+COLUMNS = {
+    "a shifted column": ("state", "subscription_type"),
+    "an empty column": ("state", "NULL::text"),
+    "a hostile value": ("state", "E'EFFECTIVE\\t\\\\N\\n''; DROP TABLE known_state; --'"),
+    "an oversized value": ("state", "repeat('EFFECTIVE', 100000)"),
+    "an account that is none": ("provisioning_account", "'-' || repeat('9', 60)"),
+}
+
+
+@pytest.fixture(scope="module")
+def served(stages: Stages) -> Iterator[Stage]:
+    """Twenty subscribers who are served, on a platform of their own, and a gate that two removals pass."""
+    with SimulatorProcess() as platform, stages(platform) as stage:
+        for _ in range(SUBSCRIBERS):
+            stage.subscriber("GEOLOGICAL", "ENTERTAIN")
+        stage.set(**GATE)
+        stage.run()
+        yield stage
+
+
+@contextmanager
+def hidden(stage: Stage, table: str, shown: str) -> Iterator[None]:
+    """Show *shown* in place of a table of the CRM, for the time of a load that broke."""
+    stage.crm.execute(f"ALTER TABLE crm.{table} RENAME TO hidden_{table}".encode())
+    view = shown.replace("{table}", f"crm.hidden_{table}")
+    stage.crm.execute(f"CREATE VIEW crm.{table} AS {view}".encode())
+    stage.crm.execute(f"GRANT SELECT ON crm.{table} TO crm_reader".encode())
+    try:
+        yield
+    finally:
+        stage.crm.execute(f"DROP VIEW crm.{table}".encode())
+        stage.crm.execute(f"ALTER TABLE crm.hidden_{table} RENAME TO {table}".encode())
+
+
+def nobody_loses_anything(stage: Stage, table: str, shown: str) -> None:
+    before = stage.platform.accounts()
+    stage.forget_sent()
+
+    # Green or red: what may not happen is the same.
+    with hidden(stage, table, shown), suppress(close_batch.RunFailed):
+        stage.run()
+
+    ((noticed,),) = stage.rows(
+        "SELECT extract_whole IS NOT TRUE OR held_because IS NOT NULL FROM batch ORDER BY batch_id DESC LIMIT 1"
+    )
+    assert noticed, "or it was not broken"
+    assert [one for one in stage.sent() if one.startswith(("SUSPEND", "REMOVE"))] == []
+    assert {account: stage.platform.account(account) for account in before} == before
+    stage.forget_sent()
+    counts = stage.run()
+    assert (stage.sent(), counts["out_of_sync_after"]) == ([], 0), "the next whole extract is in step"
+
+
+@pytest.mark.parametrize("broken", BREAKS)
+def test_an_extract_that_lost_something_takes_nothing_away(served: Stage, broken: str) -> None:
+    nobody_loses_anything(served, *BREAKS[broken])
+
+
+@pytest.mark.parametrize("broken", COLUMNS)
+def test_a_column_that_holds_something_else_takes_nothing_away(served: Stage, broken: str) -> None:
+    column, value = COLUMNS[broken]
+    names = [
+        name
+        for (name,) in served.crm.execute(
+            "SELECT column_name FROM information_schema.columns"
+            " WHERE table_schema = 'crm' AND table_name = 'subscriptions' ORDER BY ordinal_position"
+        )
+    ]
+    shown = ", ".join(f"{value} AS {name}" if name == column else f"t.{name}" for name in names)
+
+    nobody_loses_anything(served, "subscriptions", f"SELECT {shown} FROM {{table}} t")  # noqa: S608
