@@ -105,6 +105,9 @@ VIOLATIONS = {
     "two answers for a batch": "INSERT INTO release_decision SELECT * FROM release_decision",
     "an answer for no batch": "UPDATE release_decision SET batch_id = 99",
     "two rates of a provider": "INSERT INTO sending_rate VALUES ('TUCANO')",
+    "a rate of nothing": "UPDATE sending_rate SET refused_rate = 0, refused_at = now()",
+    "a refused rate without its time": "UPDATE sending_rate SET refused_rate = 50",
+    "questions in no order": "UPDATE open_plan SET in_question = '{off:VP1:B,off:VP1:A}'",
 }
 
 
