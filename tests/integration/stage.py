@@ -72,18 +72,23 @@ class Stage:
             (behaviour, number, json.dumps(details, ensure_ascii=False)),
         )
 
+    def next_number(self) -> str:
+        """Return the number of a subscription that there has not been in this session."""
+        return f"S{next(_subscription_numbers):010d}"
+
     def subscriber(
         self,
         *services: str | dict[str, Any],
         boxes: dict[str, str] | None = None,
         at: tuple[str, ...] = ("VP1",),
+        number: str | None = None,
         **details: Any,
     ) -> str:
         """Let somebody become a subscriber with *services* at *at*; return the number, which is the account.
 
         *boxes* are serial numbers by distributor; each has one at VP1 unless told otherwise.
         """
-        number = f"S{next(_subscription_numbers):010d}"
+        number = number or self.next_number()
         given = [{"code": one, "distributors": list(at)} if isinstance(one, str) else one for one in services]
         placed = {"VP1": f"BOX-{number}"} if boxes is None else boxes
         items = [
