@@ -90,11 +90,18 @@ def test_maintenance_and_retention_do_not_starve_each_other(airflow: ArchiveAirf
         "SELECT max(relname::text) FROM pg_class WHERE relname ~ '^request_log_\\d{4}_\\d\\d$'"
     )
     log.owner.execute(f"DROP TABLE {latest}")
+    log.owner.execute(
+        "INSERT INTO authentication_attempt (attempted_at, asked_by, identifier_kind, identifier_mark, outcome)"
+        " SELECT now() - make_interval(days => days), 'portal', 'SUBSCRIPTION', sha256('x'), 'UNKNOWN_IDENTIFIER'"
+        " FROM unnest(ARRAY[1, 89, 91, 400]) AS days"
+    )
 
     ran = airflow.run("tucano_archive_requests", before="2026-02-01T00:00:00Z")
 
     assert ran["tasks"]["move_month"] == ["failed"]
     assert ran["results"]["make_partitions"] == [latest]
+    assert ran["results"]["delete_attempts"] == 2
+    assert log.count("authentication_attempt") == 2
     assert log.count("request_archive") == 0
     log.owner.execute("DELETE FROM known_state WHERE account = 'S0000000002'")
     log.owner.execute("DELETE FROM request_log WHERE account = 'S0000000002'")
@@ -108,6 +115,17 @@ def test_by_hand_with_a_time_the_month_moves_and_all_of_it_is_proved(airflow: Ar
     assert airflow.log.rows(
         "SELECT month::text, tier, verified_at IS NOT NULL, run_id LIKE '%manual%' FROM archive_manifest"
     ) == [("2026-01-01", "cold", True, True)]
+
+
+def test_attempts_that_cannot_be_deleted_hinder_nothing_else(airflow: ArchiveAirflow) -> None:
+    by = "FUNCTION delete_attempts(timestamptz, boolean)"
+    airflow.log.owner.execute(f"REVOKE EXECUTE ON {by} FROM archivist")
+
+    ran = airflow.run("tucano_archive_requests", before="2026-02-01T00:00:00Z")
+
+    airflow.log.owner.execute(f"GRANT EXECUTE ON {by} TO archivist")
+    assert ran["tasks"]["delete_attempts"] == ["failed"]
+    assert (ran["tasks"]["look_for_strays"], ran["tasks"]["prove"]) == (["success"], ["success"])
 
 
 def test_a_person_is_forgotten_by_hand(airflow: ArchiveAirflow) -> None:

@@ -161,6 +161,8 @@ def test_a_scheduler_that_does_not_catch_up_starts_it_once_a_night_also_when_clo
         ("tucano_reset_run", "allow_removals_reason", [None, "end of a trial"], ["why", 1]),
         ("tucano_reset_subscription", "subscription_number", ["S0000000309"], ["", "S 1", "x" * 41, None]),
         ("tucano_reset_subscription", "force", [True, False], ["force"]),
+        ("tucano_archive_requests", "keep_attempts_days", [30, 400], [29, 0, None, "90"]),
+        ("tucano_what_if", "provider_file", ["provider: {}"], ["", None, 5]),
         ("tucano_release_removals", "batch_id", [None, 7], [0, "7"]),
     ],
 )

@@ -6,22 +6,30 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
+
 from provisioner.adapters import sql
 from provisioner.adapters.archive_connection import ArchiveConnection
 from provisioner.core import retention
+from provisioner.core.errors import ConfigurationError
 
 
 def run(connection: ArchiveConnection, parameters: Mapping[str, Any]) -> int:
     """Return how many attempts were deleted; with `dry_run`, how many would be.
 
-    *parameters*: keep_attempts_days, dry_run. Raises ConfigurationError for too few days.
+    *parameters*: keep_attempts_days, dry_run. Raises ConfigurationError for too few days, and for a database that has not granted it.
     """
     before = retention.attempts_cutoff(keep_days=parameters.get("keep_attempts_days"), now=datetime.now(UTC))
     with connection.open() as db:
-        (attempts,) = sql.one(
-            db,
-            "authentication/delete_attempts",
-            before=before,
-            dry_run=bool(parameters.get("dry_run")),
-        )
+        try:
+            (attempts,) = sql.one(
+                db,
+                "authentication/delete_attempts",
+                before=before,
+                dry_run=bool(parameters.get("dry_run")),
+            )
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise ConfigurationError(
+                "role archivist may not call delete_attempts(): migrate the database, or grant it again"
+            ) from error
     return int(attempts)
