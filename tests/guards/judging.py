@@ -181,7 +181,7 @@ JUDGING = (
         rule="twenty silences in a row stop the run",
         file=f"{STEPS}/sending.py",
         text="        if pacing.is_dead(self._silences, known_dead=self._pace.known_dead):\n",
-        instead="        if pacing.is_dead(self._silences - policy.UNKNOWN_IN_A_ROW, known_dead=self._pace.known_dead):\n",
+        instead="        if pacing.is_dead(self._silences - 20, known_dead=self._pace.known_dead):\n",
         tests=(f"{INTEGRATION}/test_reset_run_platform_down.py", "-k", "twenty"),
     ),
     Guard(
