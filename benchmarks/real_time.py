@@ -54,6 +54,8 @@ class Customers:
             one(db, "forget_everything")
             rows(db, "know_all_but_one_option", {"accounts": self.accounts})
             rows(db, "forget_actions")
+        with self.ground.admin(self.ground.crm_name) as crm:
+            rows(crm, "forget_acted")
         self.ground.settle()
 
     def connections(self, url: str) -> Any:
