@@ -26,6 +26,10 @@ WRITES = {
         "request_log": {"INSERT"},
         "rejected_row": {"INSERT", "DELETE"},
         "desired_state": {"INSERT", "DELETE", "TRUNCATE"},
+        "action_inbox": ALL,
+        "removal_minute": ALL,
+        "action_cursor": {"INSERT", "UPDATE"},
+        "real_time_lane": {"INSERT", "UPDATE"},
     },
     # Of the manifest he may add a row and complete it; its history is the owner's.
     "archivist": {"archive_manifest": {"INSERT", "UPDATE"}},
