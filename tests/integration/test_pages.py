@@ -106,7 +106,7 @@ def test_no_route_answers_who_is_not_logged_in_or_asks_from_another_origin(
     ]
     cookie = {"Cookie": f"_token={server.token('admin')}", "Origin": "https://elsewhere.example"}
 
-    assert len(asked) > 20
+    assert len(asked) >= 20
     assert [one for one in asked if server.call(*one).status != 401] == []
     assert [one for one in asked if server.call(*one, headers=cookie).status != 403] == []
 

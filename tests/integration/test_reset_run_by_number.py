@@ -9,7 +9,7 @@ from tests.integration.stage import Stage
 
 
 def test_only_the_named_subscriptions_are_brought_in_step(stage: Stage) -> None:
-    named, other = stage.subscriber("FLEX_A"), stage.subscriber("BUNDLE_A")
+    named, other = stage.subscriber("GEOLOGICAL"), stage.subscriber("BUNDLE_A")
 
     counts = stage.run(subscription_numbers=[named])
 
@@ -20,14 +20,14 @@ def test_only_the_named_subscriptions_are_brought_in_step(stage: Stage) -> None:
 
 
 def test_a_number_that_the_crm_does_not_have_stops_nothing(stage: Stage) -> None:
-    named = stage.subscriber("FLEX_A")
+    named = stage.subscriber("GEOLOGICAL")
 
     assert stage.run(subscription_numbers=[named, "S-nobody"])["subscriptions"] == 1
     assert stage.sent(named)
 
 
 def test_who_is_not_named_is_not_taken_for_gone(stage: Stage) -> None:
-    named, other = stage.subscriber("FLEX_A"), stage.subscriber("BUNDLE_A")
+    named, other = stage.subscriber("GEOLOGICAL"), stage.subscriber("BUNDLE_A")
     stage.run(subscription_numbers=[named, other])
 
     counts = stage.run(subscription_numbers=[named])
@@ -38,7 +38,7 @@ def test_who_is_not_named_is_not_taken_for_gone(stage: Stage) -> None:
 
 def test_the_gate_holds_here_too(stage: Stage) -> None:
     stage.set(removals_count=1, removals_share=0.0)
-    named = [stage.subscriber("FLEX_A") for _ in range(3)]
+    named = [stage.subscriber("GEOLOGICAL") for _ in range(3)]
     stage.run(subscription_numbers=named)
     for number in named:
         stage.act("TERMINATE_SUBSCRIPTION", number)
