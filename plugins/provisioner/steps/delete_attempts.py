@@ -17,8 +17,7 @@ from provisioner.core.errors import ConfigurationError
 def run(connection: ArchiveConnection, parameters: Mapping[str, Any]) -> int:
     """Return how many attempts were deleted; with `dry_run`, how many would be.
 
-    *parameters*: keep_attempts_days, dry_run. Raises ConfigurationError for too few days, and for a
-    database that has not granted it.
+    *parameters*: keep_attempts_days, dry_run. Raises ConfigurationError for too few days or a missing right.
     """
     before = retention.attempts_cutoff(keep_days=parameters.get("keep_attempts_days"), now=datetime.now(UTC))
     with connection.open() as db:
