@@ -9,7 +9,7 @@ from tests.integration.stage import Stage
 
 
 def test_only_the_named_subscriptions_are_brought_in_step(stage: Stage) -> None:
-    named, other = stage.subscriber("GEOLOGICAL"), stage.subscriber("BUNDLE_A")
+    named, other = stage.subscriber("GEOLOGICAL"), stage.subscriber("GEOLOGICAL")
 
     counts = stage.run(subscription_numbers=[named])
 
@@ -27,7 +27,7 @@ def test_a_number_that_the_crm_does_not_have_stops_nothing(stage: Stage) -> None
 
 
 def test_who_is_not_named_is_not_taken_for_gone(stage: Stage) -> None:
-    named, other = stage.subscriber("GEOLOGICAL"), stage.subscriber("BUNDLE_A")
+    named, other = stage.subscriber("GEOLOGICAL"), stage.subscriber("GEOLOGICAL")
     stage.run(subscription_numbers=[named, other])
 
     counts = stage.run(subscription_numbers=[named])
