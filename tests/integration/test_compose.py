@@ -185,7 +185,7 @@ def test_airflow_starts_only_after_the_migration_and_the_migration_after_the_dat
 
 def test_the_demo_starts_only_with_its_profile_and_nothing_else_needs_it() -> None:
     settings_by_service = services()
-    demo = {name for name, settings in settings_by_service.items() if settings.get("profiles")}
+    demo = {name for name, settings in settings_by_service.items() if settings.get("profiles") == ["demo"]}
     built_for_the_demo = {
         name
         for name, settings in settings_by_service.items()

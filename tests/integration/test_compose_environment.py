@@ -116,8 +116,12 @@ def test_worker_and_api_server_get_the_connections_they_use_and_nobody_gets_more
     assert {"crm_db", "provisioning_db", "tucano"} | alone <= wired
     assert provided_connections("worker") == wired - alone
     assert provided_connections("api-server") == alone | set(API_SERVER_TOO)
+    # In place of a worker's task, so that it gets what that task uses.
+    assert provided_connections("real-time") == {"crm_db", "provisioning_db", "tucano"}
     assert [
-        name for name in services() if name not in ("worker", "api-server") and provided_connections(name)
+        name
+        for name in services()
+        if name not in ("worker", "api-server", "real-time") and provided_connections(name)
     ] == []
 
 
