@@ -24,7 +24,9 @@ def stage(empty_stage: Stage) -> Stage:
 
 
 def learned(stage: Stage) -> dict[str, Any]:
-    ((refused_rate, silent),) = stage.rows("SELECT refused_rate, silent_since IS NOT NULL FROM sending_rate")
+    ((refused_rate, silent),) = stage.rows(
+        "SELECT refused_rate, silent_since IS NOT NULL FROM sending_rate WHERE provider NOT LIKE '%:%'"
+    )
     return {"refused_rate": refused_rate, "silent": silent}
 
 
