@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 import yaml
 
@@ -120,6 +123,29 @@ def test_nothing_of_a_run_is_written_and_nothing_is_sent(served: Stage) -> None:
 
     assert counted() == before
     assert len(served.ledger()) == sent
+
+
+def test_the_nights_extract_never_waits_for_a_question(served: Stage) -> None:
+    document, run = changed(served), served.next_run()
+    in_use = served.write_provider()
+    crm_dsn = served.crm.info.dsn
+    with psycopg.connect(crm_dsn, password=served.crm.info.password) as crm, ThreadPoolExecutor(1) as pool:
+        # The question stands still at its read of the CRM, with all that it has taken.
+        crm.execute("LOCK TABLE crm.subscriptions IN ACCESS EXCLUSIVE MODE")
+        asking = pool.submit(what_if.run, served.connections, run, yaml.safe_dump(document), in_use=in_use)
+        deadline = time.monotonic() + 60
+        while not served.rows("SELECT 1 FROM pg_class WHERE relname = 'batch_item' AND relpersistence = 't'"):
+            assert time.monotonic() < deadline, asking
+            time.sleep(0.05)
+
+        with served.db.transaction():
+            served.db.execute("SET LOCAL lock_timeout = '20s'")
+            served.db.execute("TRUNCATE desired_state")
+        waited = not asking.done()
+        crm.rollback()
+
+    assert waited
+    assert asking.result()["with_file"]["accounts"] == 3
 
 
 def test_a_file_with_mistakes_is_refused_with_their_lines_and_the_refusal_is_kept(stage: Stage) -> None:

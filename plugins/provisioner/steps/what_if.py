@@ -24,7 +24,7 @@ from provisioner.steps.plan import plan_item
 from provisioner.steps.reset_run import Run
 from provisioner.steps.tally import Tally
 
-# Of no batch: the landing is in tables of the transaction's own.
+# Of no batch: the landing is in tables of the session's own.
 LANDING = 0
 # As a batch that is opened now: beyond all that there are.
 NOW = 9_223_372_036_854_775_807
@@ -94,6 +94,10 @@ def _answer(connections: Connections, question: Run, given: Provider, in_use: Pa
         def tell(progress: str) -> None:
             sql.run(telling, "what_if/set_progress", run_id=question.run_id, progress=progress)
 
+        sql.run(db, "what_if/create_landing")
+        sql.run(db, "what_if/create_items")
+        # Made like those of a run, which stay locked until this: the night must not wait for a question.
+        db.commit()
         crm.begin_snapshot(source)
         filters = crm.Filters()
         crm.check_contract(source, filters)
@@ -123,10 +127,9 @@ def _in_use(path: Path) -> tuple[Provider | None, str | None]:
 def _measure(
     db: sql.Connection, source: sql.Connection, provider: Provider, tell: Tell, which: str
 ) -> dict[str, Any]:
-    """Land, detect and plan under *provider* in tables of this transaction, and return the counts."""
+    """Land, detect and plan under *provider* in tables of this session, and return the counts."""
     landing = extract.Landing()
-    sql.run(db, "what_if/create_landing")
-    sql.run(db, "what_if/create_items")
+    sql.run(db, "what_if/truncate_landing")
     rows = _telling(crm.stream(source, crm.Filters()), tell, which)
     extract.copy_in(db, extract.land(rows, LANDING, provider, landing))
     tell(f"{which}: {landing.rows:,} subscriptions read, comparing")
@@ -146,8 +149,6 @@ def _measure(
             withheld=bool(item.withheld_because),
         )
     judged = _judged(db, provider, landing, base, tally)
-    sql.run(db, "what_if/drop_landing")
-    sql.run(db, "what_if/drop_items")
     reasons: dict[str, int] = {}
     for row in landing.rejected:
         reasons[row.reason.value] = reasons.get(row.reason.value, 0) + 1
