@@ -47,6 +47,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "plugins/": ("worker",),
     "deploy/create_databases.py": ("databases",),
     "deploy/healthy.py": ("worker", "dag-processor", "triggerer", "api-server"),
+    "deploy/lane_alive.py": ("real-time",),
     "demo/crm/": ("demo-crm",),
     "demo/simulator/": ("simulator",),
 }

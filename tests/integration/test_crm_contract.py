@@ -221,12 +221,22 @@ def test_actions_are_read_in_order_after_a_cursor_up_to_a_limit(agents: Crm, rea
     agents.subscriber("NEWS")
     references = [agents.act("RESTSUBSCRIPTION"), agents.act("ENDSUBSCRIPTIONRESTING")]
 
-    first = sql.rows(reader, "crm/read_actions", after=cursor, limit=2)
-    rest = sql.rows(reader, "crm/read_actions", after=first[-1][0], limit=2)
+    first = sql.rows(reader, "crm/read_actions", after=cursor, limit=2, from_transaction=None)
+    rest = sql.rows(reader, "crm/read_actions", after=first[-1][0], limit=2, from_transaction=None)
 
     assert [row[3] for row in first] == ["BECOMESUBSCRIBER", "RESTSUBSCRIPTION"]
     assert [row[1] for row in (first[1], *rest)] == references
     assert all(row[5:7] == (SUBSCRIBER, "AGENT") for row in rest)
+
+
+def test_actions_are_read_from_a_transaction_on(agents: Crm, reader: sql.Connection) -> None:
+    before = agents.one("SELECT max(action_id) FROM crm.subscription_actions")
+    from_transaction = agents.one("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")
+    agents.subscriber("NEWS")
+
+    rows = sql.rows(reader, "crm/read_actions", after=0, limit=9, from_transaction=from_transaction)
+
+    assert rows and all(row[0] > before for row in rows)
 
 
 def test_an_action_tells_the_transaction_that_wrote_it(agents: Crm, reader: sql.Connection) -> None:
@@ -236,7 +246,9 @@ def test_an_action_tells_the_transaction_that_wrote_it(agents: Crm, reader: sql.
         agents.act("RESTSUBSCRIPTION")
         written_by = agents.one("SELECT pg_current_xact_id()::text")
 
-    assert {row[2] for row in sql.rows(reader, "crm/read_actions", after=cursor, limit=9)} == {written_by}
+    assert {
+        row[2] for row in sql.rows(reader, "crm/read_actions", after=cursor, limit=9, from_transaction=None)
+    } == {written_by}
 
 
 def test_the_reader_may_not_write(reader: sql.Connection) -> None:
