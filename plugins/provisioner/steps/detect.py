@@ -24,7 +24,7 @@ def run(connections: Connections, batch_id: int, *, by_fingerprint: bool = True)
                 "restarted or another run extracted in between; trigger a new run"
             )
         distrust.run(db, batch)
-        failpoint("distrust.written")
+        failpoint("detect.distrusted")
         sql.run(db, "desired_state/insert_out_of_sync", batch_id=batch_id, by_fingerprint=by_fingerprint)
         if not batch.filtered:
             sql.run(db, "desired_state/insert_gone", batch_id=batch_id)
