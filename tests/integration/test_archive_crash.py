@@ -251,6 +251,31 @@ def test_a_task_that_freezes_while_others_wait_for_it_loses_its_locks_and_change
         finish(company.old, step)
 
 
+def test_a_night_that_lands_while_a_month_moves_does_not_make_the_proof_fail(
+    worker: Worker, january: Any
+) -> None:
+    with january("move") as company:
+        process = worker.begin(
+            company.old,
+            "move",
+            PROVISIONING_FAILPOINT="archive.after_commit",
+            PROVISIONING_FAILPOINT_SIGNAL="SIGSTOP",
+        )
+        wait_until_stopped(process)
+        # As steps/extract.py lands: rows that are frozen at once show in snapshots that are older than they are.
+        with company.old.owner.transaction(), company.old.owner.cursor() as cursor:
+            cursor.execute("TRUNCATE desired_state")
+            with cursor.copy(
+                "COPY desired_state (batch_id, account, subscription_numbers, understood, active, options, materials,"
+                " kept, withheld_because) FROM STDIN WITH (FREEZE)"
+            ) as copy:
+                copy.write_row((1, "LATE", ["LATE"], True, True, [], [], [], []))
+        os.kill(process, signal.SIGCONT)
+
+        assert worker.answer() == 0
+        finish(company.old, "move")
+
+
 def test_killed_and_cut_off_at_random_all_the_way_there_and_back(worker: Worker, january: Any) -> None:
     seed = 20_260_101
     chance = random.Random(seed)

@@ -114,8 +114,8 @@ def differences(db: sql.Connection) -> list[str]:
 
 def out_of_sync(db: sql.Connection) -> OutOfSync:
     """Return the accounts out of sync with the CRM as last landed."""
-    accounts, digest = sql.one(db, "archive/digest_out_of_sync")
-    return OutOfSync(accounts=accounts, digest=int(digest))
+    accounts, digest, landing = sql.one(db, "archive/digest_out_of_sync")
+    return OutOfSync(accounts=accounts, digest=int(digest), landing=landing)
 
 
 def see_snapshot_of(witness: sql.Connection, db: sql.Connection) -> None:

@@ -141,10 +141,11 @@ class Fold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutOfSync:
-    """Which accounts are out of sync with the CRM as last landed, as numbers."""
+    """Which accounts are out of sync with the CRM as last landed, as numbers; *landing* tells landings apart."""
 
     accounts: int
     digest: int
+    landing: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
