@@ -137,3 +137,32 @@ def test_a_question_outlives_a_night_that_ends_before_it_is_asked(stage: Stage) 
     assert left_open == ["off:VP1:KIDS", "off:VP1:NEWS"]
     assert stage.holds(number)["options"] == stage.known(number)["options"] == ["VP1:MUSIC", "VP1:NEWS"]
     assert in_question(stage, number) == []
+
+
+def test_what_is_in_doubt_is_settled_though_the_crm_has_no_row_for_it_any_more(stage: Stage) -> None:
+    number = stage.subscriber("NEWS", boxes={})
+    left_in_doubt(stage, number, "ACTIVATE_OPTIONS")
+    for table in ("subscription_services", "subscription_actions", "subscriptions"):
+        stage.crm.execute(f"DELETE FROM crm.{table} WHERE subscription_number = %s".encode(), (number,))  # noqa: S608
+
+    stage.run()
+
+    assert stage.sent(number) == ["ACTIVATE_OPTIONS(VP1, [NEWS])"]
+    assert stage.log(number)[-1] == ("ACTIVATE_OPTIONS", "COMPLETED", None)
+    assert stage.known(number) == stage.holds(number)
+    assert "no longer in the CRM" in str(stage.ending(number))
+
+
+def test_what_is_in_doubt_is_settled_though_the_row_breaks_a_rule_by_now(stage: Stage) -> None:
+    number = stage.subscriber("NEWS", boxes={})
+    left_in_doubt(stage, number, "ACTIVATE_OPTIONS")
+    stage.crm.execute(
+        "UPDATE crm.subscription_services SET distributors = '{VP9}' WHERE subscription_number = %s",
+        (number,),
+    )
+
+    stage.run()
+
+    assert stage.sent(number) == ["ACTIVATE_OPTIONS(VP1, [NEWS])"]
+    assert stage.log(number)[-1] == ("ACTIVATE_OPTIONS", "COMPLETED", None)
+    assert "VP9" in str(stage.ending(number))

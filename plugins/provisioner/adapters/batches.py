@@ -70,6 +70,7 @@ class Landed:
 
     account: AccountId
     subscription_numbers: tuple[SubscriptionNumber, ...]
+    understood: bool
     active: bool
     options: Sequence[str]
     materials: Sequence[str]
@@ -175,17 +176,18 @@ def read_landed(db: sql.Connection, batch_id: int) -> Iterator[Landed]:
             yield Landed(
                 account=row[0],
                 subscription_numbers=tuple(row[1]),
-                active=row[2],
-                options=row[3],
-                materials=row[4],
-                kept=row[5],
-                withheld_because=row[6],
-                known_exists=row[7],
-                known_options=row[8],
-                known_materials=row[9],
-                account_asked=row[10],
-                distrusted_options=row[11],
-                distrusted_materials=row[12],
+                understood=row[2],
+                active=row[3],
+                options=row[4],
+                materials=row[5],
+                kept=row[6],
+                withheld_because=row[7],
+                known_exists=row[8],
+                known_options=row[9],
+                known_materials=row[10],
+                account_asked=row[11],
+                distrusted_options=row[12],
+                distrusted_materials=row[13],
             )
 
 

@@ -75,14 +75,18 @@ def plan_item(landed: Landed, provider: Provider, chunk_number: int) -> PlannedI
         places=distrusting.unpack_places(landed.distrusted_materials),
     )
     assumed = distrusting.assume(known, distrust, wanted, target)
-    commands = planning.plan(
-        account=landed.account,
-        target=target,
-        known=assumed.surely,
-        subscriber=NOBODY,
-        maximum_devices=limits,
-        swap_order=provider.settings.swap_order,
-        maybe=assumed.maybe if distrust.any else None,
+    commands = (
+        planning.plan(
+            account=landed.account,
+            target=target,
+            known=assumed.surely,
+            subscriber=NOBODY,
+            maximum_devices=limits,
+            swap_order=provider.settings.swap_order,
+            maybe=assumed.maybe if distrust.any else None,
+        )
+        if landed.understood
+        else ()
     )
     removals = planning.removals(commands)
     return PlannedItem(

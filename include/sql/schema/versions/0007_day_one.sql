@@ -72,7 +72,8 @@ CREATE FUNCTION merged_sets(one text[], other text[]) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ARRAY(SELECT DISTINCT m COLLATE "C" FROM unnest(coalesce(one, '{}') || coalesce(other, '{}')) AS m ORDER BY 1);
 
--- As in the first version, and the accounts of which something distrusted can be asked: every option, every box but
+-- As in the first version; the accounts with a request in doubt whose row is missing or not understood, to be settled
+-- and no more; and the accounts of which something distrusted can be asked: every option, every box but
 -- one that an Inactive subscription keeps (it is neither added nor taken away), the account where it must exist.
 CREATE OR REPLACE FUNCTION out_of_sync(of_batch bigint, by_fingerprint boolean)
     RETURNS TABLE (account text, subscription_numbers text[])
@@ -118,7 +119,16 @@ CREATE OR REPLACE FUNCTION out_of_sync(of_batch bigint, by_fingerprint boolean)
     UNION ALL
     SELECT d.account, d.subscription_numbers
     FROM open_plan p JOIN desired_state d ON d.account = p.account
-    WHERE d.batch_id = of_batch AND d.understood
+    WHERE d.batch_id = of_batch
+      AND (d.understood OR EXISTS (SELECT FROM open_request r WHERE r.account = p.account AND r.sent_at IS NOT NULL))
+    UNION ALL
+    -- What was sent and not answered is settled also where the CRM has no row any more. A filtered run has not looked.
+    SELECT r.account, array_agg(DISTINCT r.subscription_number)
+    FROM open_request r
+    WHERE r.sent_at IS NOT NULL
+      AND NOT EXISTS (SELECT FROM desired_state d WHERE d.batch_id = of_batch AND d.account = r.account)
+      AND EXISTS (SELECT FROM batch b WHERE b.batch_id = of_batch AND NOT b.filtered)
+    GROUP BY r.account
 $$;
 
 -- Files that were imported into known state, by what is in them: the same file again goes on where it was left.
