@@ -18,9 +18,9 @@ SENDING = (
     Guard(
         section="4.2",
         rule="the next request of an account leaves after the commit that lets it",
-        file=f"{STEPS}/sending.py",
-        text="            report.arm = work.requests[0].sequence_number\n",
-        instead="            pass\n",
+        file=f"{STEPS}/settle.py",
+        text="        report.arm = work.requests[0].sequence_number\n",
+        instead="        pass\n",
         tests=(f"{INTEGRATION}/test_crash_anywhere.py", "-k", "request.answered"),
     ),
     Guard(

@@ -1,4 +1,4 @@
-"""Sends the requests of one account in order and turns each answer into what is written next."""
+"""Sends the requests of one account in order, and says what is written next where there is no answer that settles."""
 
 from __future__ import annotations
 
@@ -7,35 +7,23 @@ import time
 from dataclasses import dataclass, field
 
 from provisioner.adapters import request_log
-from provisioner.adapters.request_log import Closing, OpenRequest
+from provisioner.adapters.request_log import OpenRequest
 from provisioner.adapters.tucano import TucanoClient
-from provisioner.core import distrust as distrusting
 from provisioner.core import outcome as outcomes
-from provisioner.core import pacing, policy, wire
-from provisioner.core.model import (
-    AccountId,
-    AddMaterial,
-    RemoveMaterial,
-    RequestState,
-    SerialNumber,
-    Settings,
-)
+from provisioner.core import pacing, policy
+from provisioner.core.model import AccountId, AddMaterial, RemoveMaterial, SerialNumber, Settings
 from provisioner.core.outcome import Answer, Outcome, TransportFailure
 from provisioner.core.pacing import Width
-from provisioner.core.plan import blocked_by_rejection
-from provisioner.core.questions import NO_QUESTIONS, Questions
 from provisioner.failpoint import failpoint
 from provisioner.steps.pacing import LONGEST_PAUSE_SECONDS, Gate, Pace, pause
 from provisioner.steps.recorder import Recorder
+from provisioner.steps.settle import close_under_a_used_number, is_of_another_time, settle
 from provisioner.steps.work import Candidate, Ending, Report, Work
-from provisioner.steps.write_drafts import ending_of, superseded
 
 # How often a request that provably never left is tried before the platform is called dead.
 CONNECTION_ATTEMPTS = 5
 # So many refusals for their number, with no other answer in between, are a platform that is shut.
 THROTTLED_IN_A_ROW = 200
-# An account whose plan has to start again more often than this is a case for a person.
-REPLANS = 3
 
 
 @dataclass(slots=True)
@@ -141,11 +129,16 @@ class Sender:
                 return await self._unknown(work, request, report, reason), None
             case outcomes.NumberUsed() as used:
                 self._numbers_went_back(f"{request.request_number} was used for another request before")
-                return self._closed_under_a_used_number(work, request, report, attempt.answer, used), None
+                close_under_a_used_number(work, request, report, attempt.answer, used)
+                return report, None
             case outcome:
-                if self._is_of_another_time(work, request, attempt.answer):
+                if is_of_another_time(work, request, attempt.answer):
                     outcome = outcomes.Rejected(error_code=request_log.NUMBER_USED_BEFORE)
-                return self._settled(work, request, report, attempt.answer, outcome)
+                again = settle(work, request, report, attempt.answer, outcome)
+                command = request.command
+                if isinstance(command, RemoveMaterial) and command.serial_number in work.leaves:
+                    self._gone(work.account, command.serial_number).set()
+                return report, again
 
     def _numbers_went_back(self, evidence: str) -> None:
         self._stop.now(
@@ -154,31 +147,6 @@ class Sender:
             "again (docs/day-one.md)",
             numbers=True,
         )
-
-    @staticmethod
-    def _is_of_another_time(
-        work: Work, request: OpenRequest, answer: Answer | TransportFailure | None
-    ) -> bool:
-        """Tell whether an answer was first given before this request was sent: it tells nothing of now.
-
-        What was sent once, and never before, cannot be answered again, unless our numbers went back.
-        """
-        first = work.sends == 1 and request.attempts == 0 and not work.settling
-        return first and isinstance(answer, Answer) and answer.replayed
-
-    @staticmethod
-    def _closed_under_a_used_number(
-        work: Work,
-        request: OpenRequest,
-        report: Report,
-        answer: Answer | TransportFailure | None,
-        outcome: outcomes.NumberUsed,
-    ) -> Report:
-        """Close a request whose number says nothing about it; the rest of its plan waits unsent."""
-        work.requests.popleft()
-        report.closings = [closing(request, outcome, answer, work.sends)]
-        report.release = True
-        return report
 
     async def _attempt(self, work: Work, request: OpenRequest) -> Attempt:
         """Send until there is an answer that settles something, or sending stops. Resends are the same bytes."""
@@ -278,97 +246,3 @@ class Sender:
         else:
             work.back_off = pacing.back_off(work.unknown_attempts)
         return report
-
-    def _settled(
-        self,
-        work: Work,
-        request: OpenRequest,
-        report: Report,
-        answer: Answer | TransportFailure | None,
-        outcome: Outcome,
-    ) -> tuple[Report, Candidate | None]:
-        work.requests.popleft()
-        report.closings = [closing(request, outcome, answer, work.sends)]
-        learned = outcomes.learn(work.known, request.command, outcome)
-        if learned != work.known or isinstance(outcome, outcomes.Completed):
-            report.known = work.known = learned
-        if isinstance(outcome, outcomes.SplitOptions):
-            left_open = Questions.of(request.command, in_doubt=work.in_doubt)
-            if left_open:
-                report.questions = work.questions = work.questions | left_open
-        settled = distrusting.settle(work.distrust, request.command, outcome)
-        if settled.any:
-            report.settled = settled
-            work.distrust = distrusting.without(work.distrust, settled)
-        work.unknown_attempts = work.sends = 0
-        if isinstance(request.command, RemoveMaterial) and request.command.serial_number in work.leaves:
-            self._gone(work.account, request.command.serial_number).set()
-        start_again = work.settling
-        if isinstance(outcome, outcomes.Rejected | outcomes.SplitOptions):
-            if isinstance(outcome, outcomes.Rejected) and outcome.forget_account and work.questions:
-                report.questions = work.questions = NO_QUESTIONS  # what does not exist has no options
-            start_again |= (
-                isinstance(outcome, outcomes.SplitOptions)
-                or outcome.forget_account
-                or outcome.error_code == request_log.NUMBER_USED_BEFORE
-            )
-            if not start_again or work.replans >= REPLANS:
-                work.rejected.append(
-                    f"{wire.name_of(request.command)} {request.request_number}: {outcome.error_code}"
-                )
-                self._drop_blocked(work, request, report)
-        if start_again and work.replans < REPLANS:
-            report.closings += [superseded(later) for later in work.requests]
-            single = work.single_options or isinstance(outcome, outcomes.SplitOptions)
-            return report, Candidate(
-                item=work.item,
-                token=work.token,
-                lease_ends=work.lease_ends,
-                replans=work.replans + (0 if work.settling else 1),
-                single_options=single,
-                rejected=tuple(work.rejected),
-            )
-        if work.requests:
-            report.arm = work.requests[0].sequence_number
-        else:
-            report.ending = ending_of(work.rejected, work.withheld, sent=True)
-            if work.questions and not work.rejected and not work.withheld:
-                report.questions = NO_QUESTIONS  # all of them were asked by this plan, and answered
-            report.release = True
-        return report, None
-
-    def _drop_blocked(self, work: Work, rejected: OpenRequest, report: Report) -> None:
-        """Close what depends on a refused request: never sent, and said so."""
-        for later in list(work.requests):
-            if blocked_by_rejection(rejected.command, later.command):
-                work.requests.remove(later)
-                report.closings.append(
-                    Closing(
-                        sequence_number=later.sequence_number,
-                        state=RequestState.REJECTED,
-                        attempts=0,
-                        error_code=request_log.EARLIER_REQUEST_REJECTED,
-                        error_description=f"never sent: {rejected.request_number} was refused",
-                    )
-                )
-
-
-def closing(
-    request: OpenRequest, outcome: Outcome, answer: Answer | TransportFailure | None, sends: int
-) -> Closing:
-    """Return how *request* is closed by an *outcome* that settles it."""
-    response = answer.body if isinstance(answer, Answer) else None
-    said = answer if isinstance(answer, Answer) else None
-    completed = isinstance(outcome, outcomes.Completed)
-    return Closing(
-        sequence_number=request.sequence_number,
-        state=RequestState.COMPLETED if completed else RequestState.REJECTED,
-        attempts=request.attempts + sends,
-        already=isinstance(outcome, outcomes.Completed) and outcome.already,
-        error_code=outcome.error_code
-        if isinstance(outcome, outcomes.Rejected | outcomes.SplitOptions | outcomes.NumberUsed)
-        else (said.error_code if said else None),
-        error_description=said.error_description if said else None,
-        reference_number=said.reference_number if said else None,
-        response=response,
-    )
