@@ -37,7 +37,7 @@ API_SERVER_TOO = ("crm_db",)
 READ_BY_OTHERS = {"DUMB_INIT_SETSID", "FORWARDED_ALLOW_IPS", "REDISCLI_AUTH", "POSTGRES_PASSWORD"}
 
 # What only tests set: where a process is to die (provisioner/failpoint.py).
-NEVER_SET = {"PROVISIONING_FAILPOINT"}
+NEVER_SET = {"PROVISIONING_FAILPOINT", "PROVISIONING_FAILPOINT_SIGNAL"}
 
 # Path -> who runs what lies there; variables read there must reach these services, and only they need them.
 READERS: dict[str, tuple[str, ...]] = {

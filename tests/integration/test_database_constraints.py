@@ -49,6 +49,7 @@ VIOLATIONS = {
     "a batch that rejected less than nothing": "UPDATE batch SET rejected_rows = -1",
     "a batch that counted less than nothing": "UPDATE batch SET counted_rows = -1",
     "a batch that landed less than nothing": "UPDATE batch SET landed_accounts = -1",
+    "a batch that distrusts less than nothing": "UPDATE batch SET distrusted_accounts = -1",
     "a batch with less than nothing out of sync": "UPDATE batch SET out_of_sync = -1",
     "a plan that is not named by a hash": "UPDATE batch SET plan_hash = 'p1'",
     "a held set that is not named by a hash": "UPDATE batch SET held_hash = 'h1'",

@@ -61,6 +61,18 @@ def imported(stage: Stage, folder: Path, name: str = "file.csv", **more: Any) ->
     )
 
 
+def kill(stage: Stage, failpoint: str, work: str, **told: object) -> None:
+    """Do *work* in a process that is killed at *failpoint*, and let the leases of the dead end."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(["plugins", "."]),
+        "PROVISIONING_FAILPOINT": failpoint,
+    } | stage.environment(work, **told)
+    command = [sys.executable, "-m", "tests.integration.worker"]
+    assert subprocess.run(command, env=environment, timeout=120, check=False).returncode == -signal.SIGKILL
+    stage.rows("UPDATE claim SET until = now() RETURNING account")
+
+
 def verified(stage: Stage, **parameters: Any) -> dict[str, Any]:
     return verify_known_state.run(stage.connections, stage.next_run(), parameters)
 
@@ -289,18 +301,7 @@ def test_an_import_that_is_killed_is_finished_by_the_same_file_without_doubling(
         EXPORT,
         [(f"A{n:05d}", "VP1", "NEWS", "", "") for n in range(1_500)] + [("B", "VP9", "X", "", "")],
     )
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.pathsep.join(["plugins", "."]),
-        "PROVISIONING_FAILPOINT": failpoint,
-        "PROVISIONING_DSN": stage.connections.provisioning_dsn,
-        "IMPORT_FOLDER": str(tmp_path),
-        "IMPORT_FILE": "file.csv",
-        "RUN_ID": stage.next_run().run_id,
-    }
-    command = [sys.executable, "-m", "tests.integration.import_worker"]
-    assert subprocess.run(command, env=environment, timeout=120, check=False).returncode == -signal.SIGKILL
-    stage.rows("UPDATE claim SET until = now() RETURNING account")
+    kill(stage, failpoint, "import", IMPORT_FOLDER=tmp_path, IMPORT_FILE="file.csv")
 
     counts = imported(stage, tmp_path)
 
@@ -371,6 +372,25 @@ def test_a_rebuild_waits_for_whoever_works_on_an_account(differing: OldRequests)
     )
 
     assert verify(differing, rebuild=True)["rebuilt"] == 1
+
+
+@pytest.mark.parametrize(
+    ("failpoint", "done"),
+    [("rebuild.written:1", 0), ("rebuild.written:2", 1_000), ("rebuild.committed", 1_500)],
+)
+def test_a_rebuild_that_is_killed_is_finished_by_the_next_one(
+    stage: Stage, tmp_path: Path, failpoint: str, done: int
+) -> None:
+    write(tmp_path, EXPORT, [(f"A{n:05d}", "VP1", "NEWS", "", "") for n in range(1_500)])
+    imported(stage, tmp_path)
+    stage.rows("UPDATE known_state SET options = '{}' RETURNING account")
+
+    kill(stage, failpoint, "rebuild")
+
+    assert stage.rows("SELECT count(*) FROM known_state WHERE options = '{VP1:NEWS}'") == [(done,)]
+    assert verified(stage, rebuild=True).get("rebuilt", 0) == 1_500 - done
+    assert stage.rows("SELECT count(*) FROM known_state WHERE options = '{VP1:NEWS}'") == [(1_500,)]
+    assert verified(stage)["differences"] == 0
 
 
 # -- many -----------------------------------------------------------------------------------------------

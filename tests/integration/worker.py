@@ -1,6 +1,7 @@
 """One door's work in a process of its own, for tests that kill, freeze and mislead it: told by its environment.
 
-WORK names what is done: 'run' (a whole reset run), 'dispatch' (one chunk of a batch), 'single' (one subscription).
+WORK names what is done: 'run' (a whole reset run), 'dispatch' (one chunk of a batch), 'single' (one subscription),
+'import' (a file into known state), 'rebuild' (known state from the log).
 CLOCK_JUMPS sets this process's wall clock wrong, in seconds: '0,-3600' is right at its first look and an hour slow
 at the next, and so on in turn. CLAIM is the lease of claims, its renewal and its margin, in
 seconds ('6,2,2'). PATIENCE is how long an answer is waited for, and the first and
@@ -131,10 +132,29 @@ def single(connections: Connections, environment: Environment) -> None:
     reset_subscription.send(connections, found.batch_id)
 
 
+def import_file(connections: Connections, environment: Environment) -> None:
+    """Import a file into known state."""
+    from provisioner.steps import import_known_state, reset_run
+
+    asked = reset_run.Run(run_id=environment["RUN_ID"], requested_by="tester")
+    folder, name = Path(environment["IMPORT_FOLDER"]), environment["IMPORT_FILE"]
+    import_known_state.run(connections, asked, folder, {"file": name})
+
+
+def rebuild(connections: Connections, environment: Environment) -> None:
+    """Rebuild known state from the log where they differ."""
+    from provisioner.steps import reset_run, verify_known_state
+
+    asked = reset_run.Run(run_id=environment["RUN_ID"], requested_by="tester")
+    verify_known_state.run(connections, asked, {"rebuild": True})
+
+
 WORKS: dict[str, Callable[[Connections, Environment], None]] = {
     "run": run,
     "dispatch": dispatch,
     "single": single,
+    "import": import_file,
+    "rebuild": rebuild,
 }
 
 

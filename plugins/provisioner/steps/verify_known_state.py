@@ -103,6 +103,7 @@ def _rebuild(
         failpoint("rebuild.written")
 
     busy = claiming.in_blocks(db, accounts, write)
+    failpoint("rebuild.committed")
     with db.transaction():
         summary = f"Known state of {len(rebuilt)} accounts was rebuilt from the log."
         if busy:
