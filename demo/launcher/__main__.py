@@ -25,8 +25,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m demo.launcher", description=__doc__)
     parser.add_argument("command", choices=("demo", "up", "down"))
     command = parser.parse_args().command
-    for number in SIGNALS:
-        signal.signal(number, _interrupt)
+    listen()
     began = time.monotonic()
 
     def tell(text: str) -> None:
@@ -47,6 +46,24 @@ def main() -> int:
     except Interrupted:
         print("\ninterrupted; nothing that this command started is left", file=sys.stderr)
         return INTERRUPTED
+
+
+def listen() -> None:
+    """Let SIGNALS raise Interrupted in the main thread, again where Python had to ignore it.
+
+    A signal may come while a destructor or a callback of a weak reference runs, and what those raise is lost.
+    """
+    for number in SIGNALS:
+        signal.signal(number, _interrupt)
+    signal.signal(signal.SIGALRM, _interrupt)
+    sys.unraisablehook = _raise_again
+
+
+def _raise_again(ignored: sys.UnraisableHookArgs) -> None:
+    if isinstance(ignored.exc_value, Interrupted):
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+    else:
+        sys.__unraisablehook__(ignored)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -34,7 +34,8 @@ TEST_SETTINGS = {
 
 # Over all stages of a session, since they share one platform.
 _subscription_numbers = itertools.count(9_000_000_001)  # beyond those of the generator
-_request_numbers = itertools.count(1_000_000, 1_000_000)
+# Further apart than renew_request_numbers() jumps, and beyond the numbers that test_database_restored.py makes up.
+_request_numbers = itertools.count(1_000_000_000, 25_000_000)
 _runs = itertools.count(1)
 
 

@@ -277,19 +277,11 @@ def test_an_error_that_nobody_thought_of_is_shown_and_mended(stage: Stage, failp
 
 def run_raising_at(stage: Stage, failpoint: str) -> int:
     """Run a night in a process that meets an error at *failpoint*; return its exit code."""
-    ours = stage.connections
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(["plugins", "."]),
         "PROVISIONING_FAILPOINT": f"{failpoint}!",
-        "PROVISIONING_DSN": ours.provisioning_dsn,
-        "CRM_DSN": ours.crm_dsn,
-        "TUCANO_URL": ours.tucano.url,
-        "TUCANO_USER": ours.tucano.user,
-        "TUCANO_PASSWORD": ours.tucano.password,
-        "RUN_ID": stage.next_run().run_id,
-        "PROVIDER_FILE": str(stage.write_provider()),
-    }
+    } | stage.environment("run")
     command = [sys.executable, "-m", "tests.integration.worker"]
     return subprocess.run(
         command, cwd=ROOT, env=environment, timeout=120, check=False, stderr=subprocess.DEVNULL

@@ -209,3 +209,29 @@ def test_variables_sourced_from_our_own_environment_file_ask_for_nothing() -> No
 def test_a_variable_that_makes_no_sense_is_named(variables: dict[str, str], message: str) -> None:
     with pytest.raises(LauncherError, match=message):
         Wanted.read(variables)
+
+
+INTERRUPTED_WHERE_IT_IS_IGNORED = """
+import os, signal, time
+from demo.launcher.__main__ import Interrupted, listen
+
+class Dying:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+listen()
+try:
+    Dying()
+    time.sleep(60)
+except Interrupted:
+    print("heard")
+"""
+
+
+def test_an_interruption_that_comes_while_python_ignores_errors_is_heard_all_the_same() -> None:
+    command = [sys.executable, "-c", INTERRUPTED_WHERE_IT_IS_IGNORED]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(["plugins", "."])}
+
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
+
+    assert (ended.stdout, ended.stderr) == ("heard\n", "")

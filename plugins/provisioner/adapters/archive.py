@@ -56,6 +56,11 @@ def take_lock(db: sql.Connection) -> bool:
     return bool(taken)
 
 
+def give_lock_back(db: sql.Connection) -> None:
+    """Let the next archivist in."""
+    sql.run(db, "archive/give_lock_back")
+
+
 def spend_memory(db: sql.Connection) -> None:
     """Let this transaction fold in memory."""
     sql.run(db, "archive/spend_memory")

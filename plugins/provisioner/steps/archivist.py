@@ -31,8 +31,13 @@ def alone(connection: ArchiveConnection) -> Iterator[sql.Connection]:
             raise PlatformUnavailable(
                 "another archive task is at work on this database: wait for it, then run again"
             )
-        look_back(db)
-        yield db
+        try:
+            look_back(db)
+            yield db
+        finally:
+            # Before the session ends, which the server notices a little later than whoever comes next.
+            if not db.closed:
+                archive.give_lock_back(db)
 
 
 def look_back(db: sql.Connection) -> None:
