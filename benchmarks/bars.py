@@ -51,7 +51,7 @@ BARS = (
     Bar(name="authenticate_p95_ms", limit=50, at_most=True, says="a portal's answer, p95 in milliseconds"),
     Bar(
         name="authenticate_p95_reset_ms",
-        limit=200,
+        limit=50,
         at_most=True,
         says="the same beside a full reset run",
     ),
