@@ -191,3 +191,15 @@ def test_a_refusal_of_tucano_is_red_and_names_the_request(stage: Stage) -> None:
 
     with pytest.raises(RunFailed, match="ACTIVATE_OPTIONS REJECTED UNKNOWN_OPTION"):
         reset(stage, number)
+
+
+def test_resets_of_two_agents_at_once_do_not_end_each_other(stage: Stage) -> None:
+    one, other = stage.subscriber("GEOLOGICAL"), stage.subscriber("RELIGION", boxes={})
+    found = look(stage, one)
+
+    reset(stage, other)
+    result = reset_subscription.send(stage.connections, found["batch_id"])
+
+    assert result["requests"]
+    assert stage.holds(one)["options"] and stage.holds(other)["options"]
+    assert stage.rows("SELECT count(*) FROM batch WHERE summary LIKE 'Ended without closing%'") == [(0,)]
