@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import uuid
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from provisioner.adapters import sql
 from provisioner.core.model import AccountId
+
+
+def new_owner() -> str:
+    """Return a name for a worker that no other has, by which a person finds its process."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
 def take(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -32,7 +29,7 @@ def in_blocks(
 
     Returns the accounts that somebody else held all the time: nothing was written for them.
     """
-    owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    owner = claims.new_owner()
     waiting = list(accounts)
     deadline = time.monotonic() + patience
     while True:

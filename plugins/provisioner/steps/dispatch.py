@@ -8,10 +8,7 @@ the commit of its outcome. So a crash leaves at most one request of an account i
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import time
-import uuid
 from collections import deque
 
 import psycopg
@@ -62,7 +59,7 @@ def run(
         with planning.transaction():
             batch = batches.read(planning, batch_id)
             items = batches.read_chunk(planning, batch_id, chunk_number)
-        owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        owner = claims.new_owner()
         dispatch = Dispatch(
             Task(batch=batch, provider=of_batch(batch), owner=owner, ever=ever),
             items,

@@ -10,12 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
-import socket
 import threading
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -25,7 +22,7 @@ from typing import Any
 import psycopg
 import uvloop
 
-from provisioner.adapters import sql
+from provisioner.adapters import claims, sql
 from provisioner.adapters.connections import Connections
 from provisioner.core import policy
 from provisioner.core.errors import ProvisioningError
@@ -69,7 +66,7 @@ class _Lane:
         self._should_end = should_end
         self._lasts_seconds = lasts_seconds
         self._provider_file = provider_file
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._owner = claims.new_owner()
         self._started_at = datetime.now(UTC)
         self._ending = asyncio.Event()
         self._why_ended = "stopped"
