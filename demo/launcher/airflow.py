@@ -120,6 +120,7 @@ class Airflow:
             # A task that cannot reach an API server at work within the default 5 s counts as failed.
             "WORKERS__EXECUTION_API_TIMEOUT": "30",
             "DAG_PROCESSOR__PARSING_PROCESSES": "1",
+            "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.25",  # a second between two tasks of a person who waits
         }
         return {f"AIRFLOW__{name}": value for name, value in settings.items()} | {
             "AIRFLOW_HOME": str(self.home),

@@ -60,6 +60,7 @@ ROOMS = (
     room("plugins/provisioner/migrate.py", CORE, "alembic", "psycopg", "sqlalchemy"),
     room("plugins/provisioner/real_time.py", CORE, STEPS, "provisioner.wiring"),
     room("plugins/provisioning_plugin.py", "airflow", "provisioner.web"),
+    room("plugins/airflow_local_settings.py"),
     room("dags", STEPS, "provisioner.wiring", "airflow", "pendulum"),
     room("include/sql/schema", "alembic", "sqlalchemy", "psycopg"),
 )
