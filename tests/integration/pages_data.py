@@ -120,7 +120,7 @@ def _bad_night(db: psycopg.Connection[Any], at: datetime) -> int:
             *said,
         )
     for n in range(11):
-        said = (f"box 4711{n:04d} is registered elsewhere",)
+        said = (f"box {('HD', 'UHD', 'PVR')[n % 3]}4711{n:04d} is registered elsewhere",)
         _closed(
             db,
             batch_id,

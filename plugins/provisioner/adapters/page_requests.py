@@ -57,7 +57,7 @@ class RequestRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorGroup:
-    """Requests of a batch that failed alike: the same command, code and, but for numbers, the same words."""
+    """Requests of a batch that failed alike: the same command, code and words, whatever box or number these name."""
 
     signature: str
     state: str

@@ -141,16 +141,16 @@ def tell(batch: Batch, counts: Counts, problems: list[str], refusals: list[sql.R
         ]
     else:
         said = [
-            f"Batch {batch.batch_id}: the {limited} gave {counts.subscriptions} subscriptions, "
-            f"{counts.out_of_sync_before} accounts were out of sync, {counts.out_of_sync_after} still are."
+            f"Batch {batch.batch_id}: the {limited} gave {counts.subscriptions:,} subscriptions, "
+            f"{counts.out_of_sync_before:,} accounts were out of sync, {counts.out_of_sync_after:,} still are."
         ]
     if batch.dry_run:
         said.append("It was a dry run: nothing was sent.")
     else:
         said.append(
-            f"Tucano completed {counts.requests_completed} requests and rejected {counts.requests_rejected}; "
-            f"{counts.requests_not_sent} were closed unsent, {counts.requests_pending} wait, "
-            f"{counts.requests_unknown} have no answer."
+            f"Tucano completed {counts.requests_completed:,} requests and rejected {counts.requests_rejected:,}; "
+            f"{counts.requests_not_sent:,} were closed unsent, {counts.requests_pending:,} wait, "
+            f"{counts.requests_unknown:,} have no answer."
         )
     said += [f"FAILED: {problem}." for problem in problems]
     if refusals:
@@ -163,15 +163,19 @@ def tell(batch: Batch, counts: Counts, problems: list[str], refusals: list[sql.R
         )
     if batch.not_whole_because:
         said.append(f"The extract is not proven whole: {'; '.join(batch.not_whole_because)}.")
-    for number, what in (
-        (counts.accounts_parked, "accounts are parked: Tucano gave no answer; ask its operators"),
-        (counts.accounts_withheld, "accounts keep service that may be too much: see withheld_because"),
-        (counts.rows_rejected, "rows were rejected: see rejected_row"),
-        (counts.accounts_gone, "accounts are served but gone from the CRM: see rejected_row"),
-        (counts.stray_requests, "closed requests lie outside all monthly partitions: see docs/operations.md"),
+    for number, what, where in (
+        (counts.accounts_parked, "Accounts parked", "Tucano gave no answer: ask its operators"),
+        (
+            counts.accounts_withheld,
+            "Accounts that keep service that may be too much",
+            "batch_item.withheld_because",
+        ),
+        (counts.rows_rejected, "Rows rejected", "rejected_row"),
+        (counts.accounts_gone, "Accounts served but gone from the CRM", "rejected_row"),
+        (counts.stray_requests, "Closed requests outside all monthly partitions", "docs/operations.md"),
     ):
         if number:
-            said.append(f"{number} {what}.")
+            said.append(f"{what}: {number:,} ({where}).")
     return " ".join(said)
 
 
