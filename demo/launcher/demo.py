@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +22,7 @@ DAG = "tucano_reset_run"
 FEW = {"subscription_types": ["SHOWCASE"]}  # few enough accounts for one mapped task each
 MANY: dict[str, Any] = {}
 RUN_SECONDS = 300
+SECONDS_A_SUBSCRIPTION = 0.02  # a hundred thousand wait for the rate that Tucano allows
 DRIFT_SEED = 20
 KINDS_SHOWN = 3
 DRIFT_SHARE = 0.45  # of the subscriptions change while Tucano cannot be reached
@@ -96,17 +96,15 @@ def play(stack: Stack, tell: Tell) -> Outcome:
     stack.start_tucano()
     stack.start_airflow()
     environment = stack.environment()
-    began = time.monotonic()
-    counts = yesterday.provision(stack)
-    sent, seconds = counts["requests_completed"], time.monotonic() - began
-    tell(f"yesterday: {sent:,} requests brought Tucano in step with the CRM, in {seconds:.0f} s")
+    yesterday.provision(stack, tell)
     change_while_tucano_is_down(stack, tell)
     stack.wait_for_airflow()
     client = AirflowClient(environment.airflow_url, environment.airflow_user, environment.airflow_password)
     client.wait_for_dag(DAG)
+    seconds = RUN_SECONDS + SECONDS_A_SUBSCRIPTION * stack.wanted.subscriptions
     runs = [
-        progress.follow(client, DAG, "reset of a few", FEW, tell, seconds=RUN_SECONDS),
-        progress.follow(client, DAG, "reset of the many", MANY, tell, seconds=RUN_SECONDS),
+        progress.follow(client, DAG, "reset of a few", FEW, tell, seconds=seconds),
+        progress.follow(client, DAG, "reset of the many", MANY, tell, seconds=seconds),
     ]
     differences = compare(environment, stack, tell)
     return Outcome(runs=runs, expected_rejected=stack.expected_rejected, differences=differences)
