@@ -34,8 +34,8 @@ JUDGING = (
         section="4.6",
         rule="an extract with many rejected rows is not whole",
         file=f"{CORE}/guard.py",
-        text="    if rejected_share > settings.rejected_rows_share:\n",
-        instead="    if False:\n",
+        text="    if not _within(\n        proof.rejected_rows,",
+        instead="    if False and not _within(\n        proof.rejected_rows,",
         tests=(f"{UNIT}/test_guard.py",),
     ),
     Guard(
