@@ -15,8 +15,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from demo.crm import access_tokens
-from provisioner.adapters import authentication_log, provider_file, tokens
-from provisioner.adapters.authentication_log import Attempt
+from provisioner.adapters import provider_file, tokens
 from provisioner.adapters.pools import Pools
 from provisioner.core.authentication import Answer, Granted, Identifier, IdentifierKind, Refusal, Refused
 from provisioner.core.errors import PlatformUnavailable
@@ -172,21 +171,6 @@ def test_each_attempt_is_kept_with_who_asked_which_subscription_and_how_it_ended
         ("portal", "SUBSCRIPTION", None, "UNKNOWN_IDENTIFIER"),
         ("portal", "ACCESS_TOKEN", "S0000000001", "UNKNOWN_IDENTIFIER"),
     ]
-
-
-def test_the_attempts_of_a_subscription_are_there_for_its_timeline_the_newest_first(pools: Pools) -> None:
-    ask(pools, "S0000000309")
-    ask(pools, "S0000000001")
-    ask(pools, "S0000000309")
-
-    with pools.provisioning() as db:
-        found = authentication_log.attempts_of(db, "S0000000309", limit=10)
-
-    assert [(one.asked_by, one.kind, one.outcome) for one in found] == [
-        ("portal", IdentifierKind.SUBSCRIPTION, "GRANTED")
-    ] * 2
-    assert found == sorted(found, key=lambda attempt: attempt.attempted_at, reverse=True)
-    assert all(isinstance(attempt, Attempt) for attempt in found)
 
 
 def test_no_pass_code_and_no_readable_identifier_is_kept(
