@@ -84,9 +84,9 @@ RIGHTS = (
         text=' -c default_transaction_read_only=on"',
         instead='"',
         tests=(
-            f"{INTEGRATION}/test_authenticate.py",
+            f"{INTEGRATION}/test_crm_contract.py",
             "-k",
-            "cannot_write",
+            "does_not_write",
         ),
     ),
     Guard(
@@ -97,7 +97,8 @@ RIGHTS = (
         instead='options=""',
         tests=(
             f"{INTEGRATION}/test_crm_contract.py",
-            f"{INTEGRATION}/test_reset_run_landing.py",
+            "-k",
+            "does_not_write",
         ),
     ),
     Guard(

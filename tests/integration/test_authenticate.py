@@ -306,8 +306,3 @@ def test_a_crm_that_is_away_is_said_and_no_attempt_is_invented(provisioning_db: 
         away.close()
 
     assert attempts(dsn_as(provisioning_db, "pages")) == []
-
-
-def test_the_crm_is_read_in_sessions_that_cannot_write(pools: Pools) -> None:
-    with pools.crm() as db:
-        assert one(db, "SHOW default_transaction_read_only") == "on"
