@@ -30,7 +30,6 @@ POSTGRES = "postgres"
 # Beginnings of the names of variables: what a person's shell has of them must not reach a stack by accident.
 DECIDED_HERE = ("AIRFLOW", "TUCANO_", "CRM_DSN", "PROVISIONING_", "DATA_TEAM_DSN", "PYTHONPATH")
 END_SECONDS = 8  # a running task is not waited for: the claims it holds run out by themselves
-POSTGRES_END_SECONDS = 60  # the last checkpoint of a busy disk
 
 
 class Runtime:
@@ -129,9 +128,8 @@ class Runtime:
         strays = [stray for stray in self.strays() if stray != postgres]
         end_all(strays, seconds=END_SECONDS)
         if postgres is not None:
-            end_all(
-                [postgres], seconds=END_SECONDS, first=signal.SIGINT
-            )  # SIGTERM would wait for its clients
+            # SIGTERM would wait for its clients.
+            end_all([postgres], seconds=END_SECONDS, first=signal.SIGINT)
         self.state.unlink(missing_ok=True)
         ended = [*reversed(running), *([POSTGRES] if postgres else [])]
         return ended + (["processes that were not noted down"] if strays and not ended else [])

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 STEPS = "plugins/provisioner/steps"
 CORE = "plugins/provisioner/core"
 ADAPTERS = "plugins/provisioner/adapters"
+WEB = "plugins/provisioner/web"
 SQL = "include/sql"
+SCHEMA = "include/sql/schema/versions"
+DAGS = "dags"
 UNIT = "tests/unit"
 INTEGRATION = "tests/integration"
+ON_AIRFLOW = "tests/dags"
+END_TO_END = "tests/e2e"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

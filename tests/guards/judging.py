@@ -1,8 +1,8 @@
-"""The guards of what is believed, taken away and made of an answer: architecture 4.6 to 4.8."""
+"""The guards of what is believed and taken away: architecture 4.6 and 4.7."""
 
 from __future__ import annotations
 
-from tests.guards.guard import ADAPTERS, CORE, INTEGRATION, SQL, STEPS, UNIT, Guard
+from tests.guards.guard import ADAPTERS, CORE, DAGS, INTEGRATION, ON_AIRFLOW, SQL, STEPS, UNIT, Guard
 
 JUDGING = (
     # -- unreadable is not empty
@@ -34,8 +34,8 @@ JUDGING = (
         section="4.6",
         rule="an extract with many rejected rows is not whole",
         file=f"{CORE}/guard.py",
-        text="    if rejected_share > settings.rejected_rows_share:\n",
-        instead="    if False:\n",
+        text="    if not _within(\n        proof.rejected_rows,",
+        instead="    if False and not _within(\n        proof.rejected_rows,",
         tests=(f"{UNIT}/test_guard.py",),
     ),
     Guard(
@@ -77,6 +77,50 @@ JUDGING = (
         text="        if landed != batch.landed_accounts:\n",
         instead="        if False:\n",
         tests=(f"{INTEGRATION}/test_database_restart.py", "-k", "landing"),
+    ),
+    Guard(
+        section="4.6",
+        rule="an extract without the contract's columns is refused before anything is landed",
+        file=f"{STEPS}/extract.py",
+        text="        crm.check_contract(source, filters)\n",
+        instead="",
+        tests=(
+            f"{INTEGRATION}/test_reset_run_landing.py",
+            "-k",
+            "breaks_the_contract",
+        ),
+    ),
+    Guard(
+        section="4.6",
+        rule="an account of which a row was rejected is not taken for gone",
+        file=f"{STEPS}/extract.py",
+        text=('        if not wanted.account:\n            return ""\n'),
+        instead='        return ""\n',
+        tests=(
+            f"{INTEGRATION}/test_reset_run_decisions.py",
+            "-k",
+            "withholds_the_removals_of_the_account or keeps_what_it_has",
+        ),
+    ),
+    Guard(
+        section="4.6",
+        rule="an extract that is not whole offers nothing for release",
+        file=f"{STEPS}/guard.py",
+        text="            if whole:\n",
+        instead="            if True:\n",
+        tests=(
+            f"{INTEGRATION}/test_gate.py",
+            "-k",
+            "not_whole",
+        ),
+    ),
+    Guard(
+        section="4.6",
+        rule="a list that cannot be read is not an empty one",
+        file=f"{ADAPTERS}/crm_rows.py",
+        text="    given = _required(column, packed)\n",
+        instead='    given = packed or "[]"\n',
+        tests=(f"{UNIT}/test_crm_rows.py",),
     ),
     # -- the gate
     Guard(
@@ -135,61 +179,80 @@ JUDGING = (
         instead="    if isinstance(wish, str):\n        wish = ''\n    if False:\n",
         tests=(f"{INTEGRATION}/test_dispatch.py", "-k", "left_the_crm"),
     ),
-    # -- errors are data
     Guard(
-        section="4.8",
-        rule="a redirect is never followed",
-        file=f"{ADAPTERS}/tucano.py",
-        text="allow_redirects=False",
-        instead="allow_redirects=True",
-        tests=(f"{INTEGRATION}/test_reset_run_answers.py", "-k", "redirect"),
+        section="4.7",
+        rule="removals of one hour of the lane are held beyond the gate",
+        file=f"{STEPS}/real_time_gate.py",
+        text="                if guard.may_take(\n",
+        instead="                if True or guard.may_take(\n",
+        tests=(
+            f"{INTEGRATION}/test_real_time.py",
+            "-k",
+            "hours_gate",
+        ),
     ),
     Guard(
-        section="4.8",
-        rule="UNKNOWN_ACCOUNT is never already so",
-        file=f"{CORE}/outcome.py",
-        text="        forget_account=code == ErrorCode.UNKNOWN_ACCOUNT and not isinstance(command, CreateAccount),\n",
-        instead="        forget_account=False,\n",
-        tests=(f"{UNIT}/test_outcome.py",),
+        section="4.7",
+        rule="what a night holds the lane does not take",
+        file=f"{STEPS}/real_time_gate.py",
+        text="            free = keys - held[draft.account].keys if draft.account in held else keys\n",
+        instead="            free = keys\n",
+        tests=(f"{INTEGRATION}/test_real_time.py", "-k", "a_night_holds"),
     ),
     Guard(
-        section="4.8",
-        rule="already so is what decision 9 lists and nothing else",
-        file=f"{CORE}/outcome.py",
-        text="    RemoveMaterial: ErrorCode.UNKNOWN_MATERIAL,\n",
-        instead="    RemoveMaterial: ErrorCode.UNKNOWN_ACCOUNT,\n",
-        tests=(f"{UNIT}/test_outcome.py",),
-    ),
-    Guard(
-        section="4.8",
-        rule="a mixed list counts only for the options it names",
-        file=f"{CORE}/outcome.py",
-        text="        if several and not _all_already(command, answer):\n",
+        section="4.7",
+        rule="an account that is gone from the CRM is listed for a person",
+        file=f"{STEPS}/detect.py",
+        text="        if not batch.filtered:\n",
         instead="        if False:\n",
-        tests=(f"{UNIT}/test_outcome.py",),
+        tests=(
+            f"{INTEGRATION}/test_detection.py",
+            "-k",
+            "gone_from_the_crm",
+        ),
     ),
     Guard(
-        section="4.8",
-        rule="refused credentials stop the run",
-        file=f"{CORE}/outcome.py",
-        text="        case Answer(status=401 | 403):\n            return Unauthorised(status=answer.status)\n",
-        instead="",
-        tests=(f"{UNIT}/test_outcome.py",),
+        section="4.7",
+        rule="silence is a no",
+        file=f"{DAGS}/tucano_release_removals.py",
+        text="        defaults=wiring.REJECT,\n",
+        instead="        defaults=wiring.APPROVE,\n",
+        tests=(f"{ON_AIRFLOW}/test_dag_drawings.py",),
     ),
     Guard(
-        section="4.8",
-        rule="twenty silences in a row stop the run",
-        file=f"{STEPS}/sending.py",
-        text="        if pacing.is_dead(self._silences, known_dead=self._pace.known_dead):\n",
-        instead="        if pacing.is_dead(self._silences - 20, known_dead=self._pace.known_dead):\n",
-        tests=(f"{INTEGRATION}/test_reset_run_platform_down.py", "-k", "twenty"),
+        section="4.7",
+        rule="a release is of the provider file under which it was shown",
+        file=f"{STEPS}/release_removals.py",
+        text="    if load_provider.run(connections, batch_id, provider_file) != held.provider_hash:\n",
+        instead=("    load_provider.run(connections, batch_id, provider_file)\n    if False:\n"),
+        tests=(
+            f"{INTEGRATION}/test_gate.py",
+            "-k",
+            "provider_file_that_changed",
+        ),
     ),
     Guard(
-        section="4.8",
-        rule="a wait that the platform asks for is obeyed",
-        file=f"{STEPS}/sending.py",
-        text="        await self._pace.wait_for_platform(seconds, left_at=left_at if too_many else None)\n",
-        instead="",
-        tests=(f"{INTEGRATION}/test_reset_run_answers.py", "-k", "asks_to_wait"),
+        section="4.7",
+        rule="what a later run looked at again is not released as it was",
+        file=f"{STEPS}/release_removals.py",
+        text="    if replaced:\n",
+        instead="    if False:\n",
+        tests=(
+            f"{INTEGRATION}/test_gate.py",
+            "-k",
+            "replaces_them",
+        ),
+    ),
+    Guard(
+        section="4.7",
+        rule="a removal that the lane held is not taken by its next action",
+        file=f"{STEPS}/real_time_gate.py",
+        text=("                else:\n                    free = free & earlier\n"),
+        instead=("                else:\n                    pass\n"),
+        tests=(
+            f"{INTEGRATION}/test_real_time.py",
+            "-k",
+            "hours_gate",
+        ),
     ),
 )

@@ -1,8 +1,8 @@
-"""The guards of what is sent, by whom and in which order: architecture 4.2 to 4.5."""
+"""The guards of what is sent: architecture 4.2 and 4.3."""
 
 from __future__ import annotations
 
-from tests.guards.guard import ADAPTERS, CORE, INTEGRATION, SQL, STEPS, UNIT, Guard
+from tests.guards.guard import ADAPTERS, CORE, INTEGRATION, SCHEMA, SQL, STEPS, UNIT, Guard
 
 SENDING = (
     # -- log, send, log
@@ -52,6 +52,29 @@ SENDING = (
         instead="            if False:\n",
         tests=(f"{INTEGRATION}/test_reset_run_unknown.py", "-k", "keeps_its_number"),
     ),
+    Guard(
+        section="4.2",
+        rule="an answer that was given before this sending is not believed",
+        file=f"{STEPS}/settle.py",
+        text="    return first and isinstance(answer, Answer) and answer.replayed\n",
+        instead="    return False\n",
+        tests=(
+            f"{INTEGRATION}/test_database_restored.py",
+            "-k",
+            "given_before",
+        ),
+    ),
+    Guard(
+        section="4.2",
+        rule="a number that Tucano knows for something else stops the run",
+        file=f"{CORE}/outcome.py",
+        text=(
+            "        case Answer(status=409) if not in_doubt:\n"
+            '            return NumberUsed(error_code="HTTP_409", error_description=answer.error_description)\n'
+        ),
+        instead="",
+        tests=(f"{UNIT}/test_outcome.py",),
+    ),
     # -- UNKNOWN
     Guard(
         section="4.3",
@@ -94,126 +117,58 @@ SENDING = (
         instead='maybe_applied=False, reached=True, reason="HTTP 503"',
         tests=(f"{UNIT}/test_outcome.py",),
     ),
-    # -- one writer an account
     Guard(
-        section="4.4",
-        rule="a live claim is nobody else's",
-        file=f"{SQL}/claim/take_claims.sql",
-        text="    WHERE claim.until < clock_timestamp()\n",
-        instead="",
-        tests=(f"{INTEGRATION}/test_claims.py", "-k", "is_free or by_its_own_owner"),
+        section="4.3",
+        rule="only the platform's verdict settles what is in doubt",
+        file=f"{CORE}/outcome.py",
+        text="        case Answer(status=status) if 300 <= status < 500 and not in_doubt:\n",
+        instead="        case Answer(status=status) if 300 <= status < 500:\n",
+        tests=(f"{UNIT}/test_outcome.py",),
     ),
     Guard(
-        section="4.4",
-        rule="an outcome is written only where the token still matches",
-        file=f"{STEPS}/recorder.py",
-        text="        valid = [report for report in reports if report.account in held]\n",
-        instead="        valid = list(reports)\n",
-        tests=(f"{INTEGRATION}/test_claims.py", "-k", "lost_the_claim"),
-    ),
-    Guard(
-        section="4.4",
-        rule="a claim that ran out does not hold",
-        file=f"{SQL}/claim/hold_claims.sql",
-        text="WHERE c.until > clock_timestamp()\n",
-        instead="",
-        tests=(f"{INTEGRATION}/test_claims.py", "-k", "does_not_hold"),
-    ),
-    Guard(
-        section="4.4",
-        rule="a claim that holds cannot change hands before the commit",
-        file=f"{SQL}/claim/hold_claims.sql",
-        text="FOR UPDATE OF c;",
-        instead=";",
-        tests=(f"{INTEGRATION}/test_claims.py", "-k", "cannot_change_hands"),
-    ),
-    Guard(
-        section="4.4",
-        rule="a claim that ran out is not renewed",
-        file=f"{SQL}/claim/renew_claims.sql",
-        text=" AND until > clock_timestamp()",
-        instead="",
-        tests=(f"{INTEGRATION}/test_claims.py", "-k", "not_renewed"),
-    ),
-    Guard(
-        section="4.4",
-        rule="a worker stops sending before its lease ends, by its monotonic clock",
-        file=f"{STEPS}/sending.py",
-        text="        return time.monotonic() > work.lease_ends - policy.CLAIM_MARGIN_SECONDS\n",
-        instead="        return False\n",
-        tests=(f"{INTEGRATION}/test_lease.py", "-k", "sends_nothing_more"),
-    ),
-    Guard(
-        section="4.4",
-        rule="a worker that hears of a lost claim stops at once",
-        file=f"{STEPS}/dispatch.py",
-        text="                    work.lease_ends = 0.0\n",
-        instead="                    pass\n",
-        tests=(f"{INTEGRATION}/test_lease.py", "-k", "stops_at_once"),
-    ),
-    Guard(
-        section="4.4",
-        rule="a claim is renewed while its account is sent",
-        file=f"{STEPS}/dispatch.py",
-        text="        renewing = asyncio.create_task(self._renew())\n",
-        instead="        renewing = asyncio.create_task(asyncio.sleep(0))\n",
-        tests=(f"{INTEGRATION}/test_lease.py", "-k", "longer_than_its_lease"),
-    ),
-    Guard(
-        section="4.4",
-        rule="an account that is busy is asked for again",
-        file=f"{STEPS}/dispatch.py",
-        text="        if turns <= BUSY_TURNS:\n",
+        section="4.3",
+        rule="what a refusal as a mixed list leaves open is asked again",
+        file=f"{STEPS}/settle.py",
+        text="        if left_open:\n",
         instead="        if False:\n",
-        tests=(f"{INTEGRATION}/test_dispatch.py", "-k", "busy"),
+        tests=(f"{INTEGRATION}/test_requests_in_doubt.py",),
     ),
     Guard(
-        section="4.4",
-        rule="what is sent is planned after the claim, from the CRM of that moment",
-        file=f"{STEPS}/drafting.py",
-        text="    for row in crm.read_by_number(source, numbers) if numbers else ():\n",
-        instead="    for row in ():\n",
-        tests=(f"{INTEGRATION}/test_dispatch.py", "-k", "of_that_moment"),
+        section="4.3",
+        rule="a plan with an open question is not closed",
+        file=f"{SQL}/request_log/close_plans.sql",
+        text=" AND p.in_question = '{}'",
+        instead="",
+        tests=(f"{INTEGRATION}/test_requests_in_doubt.py",),
     ),
     Guard(
-        section="4.4",
-        rule="times are the database's, not the worker's",
-        file=f"{STEPS}/prepare.py",
-        text="    lease_ends = time.monotonic() + policy.CLAIM_SECONDS\n",
-        instead="    lease_ends = time.time() + policy.CLAIM_SECONDS\n",
-        tests=(f"{UNIT}/test_clocks_of_the_product.py",),
-    ),
-    # -- order
-    Guard(
-        section="4.5",
-        rule="the new channels come before the old ones go",
-        file=f"{CORE}/plan.py",
-        text="    return (*created, *added, *activated, *suspended, *removed)\n",
-        instead="    return (*created, *added, *suspended, *activated, *removed)\n",
-        tests=(f"{UNIT}/test_plan.py",),
-    ),
-    Guard(
-        section="4.5",
-        rule="a refused CREATE_ACCOUNT parks the rest of the plan",
-        file=f"{CORE}/plan.py",
-        text="        case CreateAccount():\n            return True\n",
-        instead="        case CreateAccount():\n            return False\n",
-        tests=(f"{UNIT}/test_plan.py", "-k", "blocks"),
+        section="4.3",
+        rule="an account with an open plan is looked at by the next run",
+        file=f"{SCHEMA}/0007_day_one.sql",
+        text=(
+            "    FROM open_plan p JOIN desired_state d ON d.account = p.account\n"
+            "    WHERE d.batch_id = of_batch\n"
+        ),
+        instead=(
+            "    FROM open_plan p JOIN desired_state d ON d.account = p.account\n"
+            "    WHERE d.batch_id = of_batch AND false\n"
+        ),
+        tests=(
+            f"{INTEGRATION}/test_detection.py",
+            "-k",
+            "open_plan",
+        ),
     ),
     Guard(
-        section="4.5",
-        rule="a refused activation leaves the old channels on",
-        file=f"{CORE}/plan.py",
-        text="            return isinstance(later, SuspendOptions) and later.distributor == distributor\n",
-        instead="            return False\n",
-        tests=(f"{UNIT}/test_plan.py", "-k", "withholds"),
-    ),
-    Guard(
-        section="4.5",
-        rule="a box leaves its old account before it enters the new one",
-        file=f"{STEPS}/sending.py",
-        text="                await self._wait_for_box(work, request)\n",
-        instead="                pass\n",
-        tests=(f"{INTEGRATION}/test_reset_run_order.py", "-k", "between_accounts or exchange"),
+        section="4.3",
+        rule="what is in doubt is settled though the CRM has no row any more",
+        file=f"{SCHEMA}/0007_day_one.sql",
+        text=("    WHERE r.sent_at IS NOT NULL\n      AND NOT EXISTS (SELECT FROM desired_state d"),
+        instead=("    WHERE false\n      AND NOT EXISTS (SELECT FROM desired_state d"),
+        tests=(
+            f"{INTEGRATION}/test_every_exception.py",
+            f"{INTEGRATION}/test_reset_run_unknown.py",
+            f"{INTEGRATION}/test_requests_in_doubt.py",
+        ),
     ),
 )

@@ -15,8 +15,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from demo.crm import access_tokens
-from provisioner.adapters import authentication_log, provider_file, tokens
-from provisioner.adapters.authentication_log import Attempt
+from provisioner.adapters import provider_file, tokens
 from provisioner.adapters.pools import Pools
 from provisioner.core.authentication import Answer, Granted, Identifier, IdentifierKind, Refusal, Refused
 from provisioner.core.errors import PlatformUnavailable
@@ -174,21 +173,6 @@ def test_each_attempt_is_kept_with_who_asked_which_subscription_and_how_it_ended
     ]
 
 
-def test_the_attempts_of_a_subscription_are_there_for_its_timeline_the_newest_first(pools: Pools) -> None:
-    ask(pools, "S0000000309")
-    ask(pools, "S0000000001")
-    ask(pools, "S0000000309")
-
-    with pools.provisioning() as db:
-        found = authentication_log.attempts_of(db, "S0000000309", limit=10)
-
-    assert [(one.asked_by, one.kind, one.outcome) for one in found] == [
-        ("portal", IdentifierKind.SUBSCRIPTION, "GRANTED")
-    ] * 2
-    assert found == sorted(found, key=lambda attempt: attempt.attempted_at, reverse=True)
-    assert all(isinstance(attempt, Attempt) for attempt in found)
-
-
 def test_no_pass_code_and_no_readable_identifier_is_kept(
     pools: Pools, provisioning_db: str, dsn_as: DsnAs
 ) -> None:
@@ -197,8 +181,10 @@ def test_no_pass_code_and_no_readable_identifier_is_kept(
     with psycopg.connect(dsn_as(provisioning_db, "pages")) as db:
         row = one(db, "SELECT t::text FROM authentication_attempt AS t")
 
-    assert "4711" not in row
-    assert "T0000000001" not in row
+    # Bytes are shown in hexadecimal digits: a word could be read there too.
+    for word in ("4711", "T0000000001", "ACCESS_TOKEN:"):
+        assert word.encode().hex() not in row, word
+    assert "4711" not in row and "T0000000001" not in row
 
 
 def test_the_api_server_may_append_attempts_and_write_nothing_else(
@@ -320,8 +306,3 @@ def test_a_crm_that_is_away_is_said_and_no_attempt_is_invented(provisioning_db: 
         away.close()
 
     assert attempts(dsn_as(provisioning_db, "pages")) == []
-
-
-def test_the_crm_is_read_in_sessions_that_cannot_write(pools: Pools) -> None:
-    with pools.crm() as db:
-        assert one(db, "SHOW default_transaction_read_only") == "on"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ import psycopg
 import pytest
 
 from provisioner.adapters import crm, crm_rows, sql
+from provisioner.adapters.connections import Connections
+from provisioner.adapters.pools import Pools
+from provisioner.adapters.tucano import Endpoint
 from provisioner.core.model import RejectedRow, ServiceState, ServiceType, Subscription, SubscriptionState
 from tests.integration.crm_at_work import OTHER, SUBSCRIBER, TODAY, Crm, open_crm
 
@@ -257,6 +261,17 @@ def test_the_reader_may_not_write(reader: sql.Connection) -> None:
     reader.execute("SET default_transaction_read_only = off")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         reader.execute("UPDATE crm.subscriptions SET state = 'CANCELLED'")
+
+
+@pytest.mark.parametrize("of", ["tasks", "pages"])
+def test_the_product_does_not_write_though_its_role_could(crm_db: str, of: str) -> None:
+    nowhere = Endpoint(url="http://127.0.0.1:9", user="nobody", password="none")
+    tasks = Connections(provisioning_dsn=crm_db, crm_dsn=crm_db, tucano=nowhere)
+    pools = Pools(provisioning_dsn=crm_db, crm_dsn=crm_db)
+    opened = tasks.crm if of == "tasks" else pools.crm
+
+    with closing(pools), opened() as db, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        db.execute("UPDATE crm.subscriptions SET state = 'CANCELLED'")
 
 
 def test_the_page_lists_every_behaviour_and_says_which_codes_are_ours(agents: Crm) -> None:

@@ -290,6 +290,23 @@ def test_an_account_in_other_hands_is_left_and_imported_by_the_same_file_later(
     assert imported(stage, tmp_path)["accounts"] == 2
 
 
+def test_an_account_with_a_request_in_doubt_is_left_until_that_is_settled(
+    stage: Stage, tmp_path: Path
+) -> None:
+    number = stage.subscriber("NEWS")
+    stage.platform.set_faults({"kind": "hang_before", "count": 1, "delay_ms": 1})
+    stage.set(unknown_attempts=1)
+    stage.run()
+    write(tmp_path, EXPORT, [(number, "VP1", "NEWS", "", ""), ("A2", "VP1", "NEWS", "", "")])
+
+    counts = imported(stage, tmp_path)
+
+    assert (counts["accounts"], counts["accounts_refused"]) == (1, 1)
+    assert rejected(stage) == [(number, "OPEN_REQUEST")]
+    assert not stage.known(number)["exists"], "the answer that is missing says more than the file"
+    assert "finished_before" not in imported(stage, tmp_path), "or the file would never be asked again"
+
+
 @pytest.mark.parametrize(
     "failpoint", ["import.folded", "import.written:1", "import.written:2", "import.committed"]
 )

@@ -221,6 +221,26 @@ def test_removals_beyond_the_hours_gate_are_held_and_activations_go_on(empty_sta
     assert stage.holds(extra)["options"] == ["VP1:RELIGION"]
 
 
+def test_what_a_night_holds_the_lane_does_not_take_and_gives_what_is_new(empty_stage: Stage) -> None:
+    stage = empty_stage
+    number = stage.subscriber("GEOLOGICAL", "NEWS")
+    stage.run()
+    stage.act("STOPSERVICE", number, services=["NEWS"])
+    stage.set(removals_count=0, removals_share=0)
+    stage.run()
+    held = stage.rows("SELECT removals FROM held_removal WHERE replaced_by IS NULL")
+    # Of the lane's own hour nothing is used yet.
+    stage.set(removals_count=50)
+
+    with running(stage):
+        stage.act("ADD_SERVICE", number, services=[{"code": "KIDS", "distributors": ["VP1"]}])
+        eventually(is_done(stage, number), "its actions were done")
+
+    assert held == [(["option VP1:NEWS"],)]
+    assert stage.holds(number)["options"] == ["VP1:GEOLOGICAL", "VP1:KIDS", "VP1:NEWS"]
+    assert stage.rows("SELECT removals FROM held_removal WHERE replaced_by IS NULL") == held
+
+
 def test_what_the_lane_held_is_released_by_a_person(empty_stage: Stage) -> None:
     stage = empty_stage
     stage.set(removals_count=0, removals_share=0)

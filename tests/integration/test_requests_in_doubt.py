@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from provisioner.steps import verify_known_state
 from provisioner.steps.close_batch import RunFailed
 from tests.integration.stage import Stage
 
@@ -121,13 +122,18 @@ def test_a_channel_in_question_that_the_crm_wants_again_does_not_stay_dark(stage
     assert in_question(stage, number) == []
 
 
-def test_a_question_outlives_a_night_that_ends_before_it_is_asked(stage: Stage) -> None:
+@pytest.mark.parametrize("meanwhile", [None, "renew_request_numbers"])
+def test_a_question_outlives_a_night_that_ends_before_it_is_asked(
+    stage: Stage, meanwhile: str | None
+) -> None:
     number = a_suspension_in_doubt(stage)
     stage.platform.set_faults(
         FORGETFUL, {"kind": "unauthorised", "accounts": [number], "commands": ["ACTIVATE_OPTIONS"]}
     )
     with pytest.raises(RunFailed, match="connection 'tucano'"):
         stage.run()
+    if meanwhile:
+        verify_known_state.run(stage.connections, stage.next_run(), {meanwhile: True})
     left_open = in_question(stage, number)
     stage.platform.set_faults(FORGETFUL)
 

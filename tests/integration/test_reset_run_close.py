@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from provisioner.adapters import batches
@@ -113,11 +114,16 @@ def test_a_night_that_stopped_half_way_without_a_word_is_red(stage: Stage) -> No
         close_batch.run(stage.connections, batch_id)
 
 
-def test_an_error_of_a_driver_is_told_by_its_kind_and_not_by_its_text(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    "kind", [ValueError, OSError, psycopg.OperationalError, psycopg.errors.UniqueViolation]
+)
+def test_an_error_of_a_driver_is_told_by_its_kind_and_not_by_its_text(
+    stage: Stage, kind: type[Exception]
+) -> None:
     batch_id = stage.open()
-    close_batch.record_failure(stage.connections, batch_id, "extract", ValueError("password=secret"))
+    close_batch.record_failure(stage.connections, batch_id, "extract", kind("password=secret"))
 
-    with pytest.raises(RunFailed, match="extract: ValueError") as failed:
+    with pytest.raises(RunFailed, match=f"extract: {kind.__name__}") as failed:
         close_batch.run(stage.connections, batch_id)
 
     assert "secret" not in str(failed.value)

@@ -49,7 +49,10 @@ def test_on_day_one_there_is_no_yesterday_to_fall_short_of() -> None:
         ({"extracted_rows": 0, "landed_accounts": 0, "last_whole_accounts": None}, "the extract is empty"),
         ({"duplicate_keys": ("S1", "S2")}, "2 subscription numbers came more than once (S1, S2)"),
         ({"counted_rows": 999}, "1000 rows were read but 999 counted"),
-        ({"rejected_rows": 2}, "2 of 1000 rows were rejected, more than rejected_rows_share 0.10%"),
+        (
+            {"rejected_rows": 6},
+            "6 of 1000 rows were rejected, beyond rejected_rows_count 5 and rejected_rows_share 0.10%",
+        ),
         ({"landed_accounts": 979}, "979 accounts against 1000 in the last whole extract"),
     ],
 )
@@ -60,7 +63,25 @@ def test_an_extract_is_not_whole_for_a_reason_that_is_said(broken: dict[str, obj
 
 
 @pytest.mark.parametrize(
-    "just", [{"landed_accounts": 980}, {"rejected_rows": 1}, {"counted_rows": 1_000}], ids=str
+    ("rows", "rejected", "whole"),
+    [
+        (200, 5, True),  # the count lets them be, though they are 2.5 %
+        (200, 6, False),
+        (5_000, 5, True),
+        (100_000, 100, True),  # 0.1 % of the rows
+        (100_000, 101, False),
+    ],
+)
+def test_rejected_rows_spoil_an_extract_beyond_a_count_and_a_share(
+    rows: int, rejected: int, whole: bool
+) -> None:
+    proof = replace(WHOLE, extracted_rows=rows, rejected_rows=rejected)
+
+    assert (not_whole_because(proof, settings()) == ()) is whole
+
+
+@pytest.mark.parametrize(
+    "just", [{"landed_accounts": 980}, {"rejected_rows": 5}, {"counted_rows": 1_000}], ids=str
 )
 def test_what_is_just_within_its_share_is_whole(just: dict[str, int]) -> None:
     assert not_whole_because(replace(WHOLE, **just), settings()) == ()  # type: ignore[arg-type]

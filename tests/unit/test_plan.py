@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from provisioner.core import desired, policy
+from provisioner.core.guard import release
 from provisioner.core.model import AccountState, Command, Desired
 from provisioner.core.plan import (
     apply,
     blocked_by_rejection,
     plan,
     removals,
-    without_removals,
 )
 from tests.factories import (
     ACCOUNT,
@@ -257,7 +257,7 @@ def test_without_removals_the_account_still_gains():
         an_account(a_material("N"), VP1=["KIDS"]), known=an_account(a_material("O"), VP1=["SPORT"])
     )
 
-    assert without_removals(commands) == (add("N"), activate("VP1", "KIDS"))
+    assert release(commands, allowed=()).commands == (add("N"), activate("VP1", "KIDS"))
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_without_removals_the_account_still_gains():
 def test_without_removals_a_box_whose_way_is_not_cleared_waits_too(target, known, maximum):
     commands = planned(an_account(target), known=an_account(known), maximum_devices={"VP1": maximum})
 
-    assert without_removals(commands) == ()
+    assert release(commands, allowed=()).commands == ()
 
 
 # Decision 5: what a rejection blocks.

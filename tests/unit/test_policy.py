@@ -29,6 +29,7 @@ def test_the_time_outs_are_those_of_the_southbound_contract():
 def test_the_thresholds_of_the_gate_are_the_agreed_ones():
     settings = policy.DEFAULT_SETTINGS
 
-    assert (settings.minimum_accounts_share, settings.rejected_rows_share) == (0.98, 0.001)
+    assert settings.minimum_accounts_share == 0.98
+    assert (settings.rejected_rows_count, settings.rejected_rows_share) == (5, 0.001)
     assert (settings.removals_count, settings.removals_share) == (50, 0.005)
     assert (settings.provider_change_share, settings.unknown_attempts) == (0.05, 10)

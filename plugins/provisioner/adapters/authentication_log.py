@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from provisioner.adapters import sql
 from provisioner.core.authentication import FAILURES_ALLOWED, FAILURES_SECONDS, IdentifierKind, Refusal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One attempt, as a subscription's timeline shows it."""
-
-    attempted_at: datetime
-    asked_by: str
-    kind: IdentifierKind
-    outcome: str
 
 
 def take_turn(db: sql.Connection, mark: bytes) -> list[float]:
@@ -57,12 +44,3 @@ def record(
         subscription_number=subscription_number,
         outcome=outcome,
     )
-
-
-def attempts_of(db: sql.Connection, subscription_number: str, *, limit: int) -> list[Attempt]:
-    """Return the newest *limit* attempts for a subscription, the newest first."""
-    found = sql.rows(db, "authentication/list_attempts", subscription_number=subscription_number, limit=limit)
-    return [
-        Attempt(attempted_at=at, asked_by=who, kind=IdentifierKind(kind), outcome=outcome)
-        for at, who, kind, outcome in found
-    ]

@@ -1,7 +1,8 @@
 """What a platform that was put back to a backup may hold otherwise than is known: asked for again until it answers.
 
 Known state is not touched by distrust: it stays the fold of the log. What is wanted and distrusted is given again, what
-is not wanted and distrusted is taken again, and "already so" settles it as well as "done" (decision 9).
+is not wanted and distrusted is taken again, and "already so" settles it as well as "done" (decision 9). What one answer
+left open about options is a question and no distrust: core/questions.py says how they differ.
 """
 
 from __future__ import annotations

@@ -70,11 +70,12 @@ def not_whole_because(proof: Proof, settings: Settings) -> tuple[str, ...]:
         reasons.append(
             f"{proof.extracted_rows} rows were read but {proof.counted_rows} counted in the same snapshot"
         )
-    rejected_share = proof.rejected_rows / max(proof.extracted_rows, 1)
-    if rejected_share > settings.rejected_rows_share:
+    if not _within(
+        proof.rejected_rows, proof.extracted_rows, settings.rejected_rows_count, settings.rejected_rows_share
+    ):
         reasons.append(
-            f"{proof.rejected_rows} of {proof.extracted_rows} rows were rejected, more than "
-            f"rejected_rows_share {settings.rejected_rows_share:.2%}"
+            f"{proof.rejected_rows} of {proof.extracted_rows} rows were rejected, beyond rejected_rows_count "
+            f"{settings.rejected_rows_count} and rejected_rows_share {settings.rejected_rows_share:.2%}"
         )
     if proof.last_whole_accounts is not None:
         least = proof.last_whole_accounts * settings.minimum_accounts_share

@@ -284,6 +284,7 @@ class Settings:
     real_time_share: float
     unknown_attempts: int
     minimum_accounts_share: float
+    rejected_rows_count: int
     rejected_rows_share: float
     removals_count: int
     removals_share: float

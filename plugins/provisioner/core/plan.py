@@ -212,31 +212,6 @@ def removals(commands: Iterable[Command]) -> Removals:
     return Removals(pure=taken)
 
 
-def without_removals(commands: Iterable[Command]) -> tuple[Command, ...]:
-    """Return the plan of one account with everything held that takes away.
-
-    A box whose way had to be cleared first is held as well: its serial number, or its distributor, had a
-    REMOVE_MATERIAL before it.
-    """
-    kept: list[Command] = []
-    not_cleared: set[str] = set()
-    for command in commands:
-        match command:
-            case RemoveMaterial():
-                not_cleared |= {f"distributor {command.distributor}", f"box {command.serial_number}"}
-            case SuspendOptions():
-                pass
-            case AddMaterial(material=material):
-                needed = {f"distributor {material.distributor}", f"box {material.serial_number}"}
-                if not needed & not_cleared:
-                    kept.append(command)
-            case CreateAccount() | ActivateOptions():
-                kept.append(command)
-            case _:
-                assert_never(command)
-    return tuple(kept)
-
-
 def blocked_by_rejection(rejected: Command, later: Command) -> bool:
     """Tell whether *later*, of the same plan, must not be sent because *rejected* was refused.
 

@@ -36,7 +36,10 @@ DEFAULT_SETTINGS: Final = Settings(
     unknown_attempts=10,
     # Fewer accounts than this share of the last whole extract is a broken extract, not a mass cancellation.
     minimum_accounts_share=0.98,
-    # More rejected rows than this is a changed CRM schema, not bad rows.
+    # More rejected rows than this count *and* this share are a changed CRM schema, not bad rows. Among fewer than
+    # 5,000 rows a handful of slips of the pen is more than the share, stays until somebody mends it and would hold
+    # every night; from there on the share alone decides. The rows themselves take nothing away either way.
+    rejected_rows_count=5,
     rejected_rows_share=0.001,
     # Removals are held beyond this count *and* this share of the base: a small base has few subscribers but
     # also few removals a night, a large one has many of both.

@@ -2,6 +2,11 @@
 
 A list that was in doubt and is then refused as a mixed one tells nothing of its options: any of them may have been
 changed by the first sending. Known state learns nothing from it; each option is asked for again by itself.
+
+It is not core/distrust.py: a question belongs to one open plan, is written in the commit that closes the list and is
+asked one option a request, since this platform refuses mixed lists; what was to be activated is activated even if it is
+no longer wanted, so that the guard judges its removal as any other. Distrust is told by a run to many accounts, covers
+boxes and accounts too, outlives plans, and is asked in lists: what is wanted is given again, the rest taken again.
 """
 
 from __future__ import annotations

@@ -48,7 +48,6 @@ class Feed:
         self._woken = asyncio.Event()
         self._listens = False
         self._silent_looks = 0
-        self._reader: _Reader | None = None
 
     @property
     def mode(self) -> str:

@@ -1,0 +1,228 @@
+"""The guards of what a role or a log may hold and do: architecture 3."""
+
+from __future__ import annotations
+
+from tests.guards.guard import ADAPTERS, CORE, INTEGRATION, SCHEMA, STEPS, UNIT, Guard
+
+RIGHTS = (
+    Guard(
+        section="3",
+        rule="five wrong pass codes are enough",
+        file=f"{STEPS}/authenticate.py",
+        text="        if wait is None:\n",
+        instead="        if True:\n",
+        tests=(
+            f"{INTEGRATION}/test_authenticate.py",
+            "-k",
+            "five_wrong",
+        ),
+    ),
+    Guard(
+        section="3",
+        rule="guesses sent at once are counted one after the other",
+        file=f"{ADAPTERS}/authentication_log.py",
+        text='        sql.run(db, "authentication/lock_identifier", mark=mark)\n',
+        instead="",
+        tests=(
+            f"{INTEGRATION}/test_authenticate.py",
+            "-k",
+            "sent_at_once",
+        ),
+    ),
+    Guard(
+        section="3",
+        rule="an identifier that is not known takes as long as a wrong pass code",
+        file=f"{STEPS}/authenticate.py",
+        text='            proved = pass_codes.matches(identifier.pass_code or "", stored)\n',
+        instead='            proved = found is not None and pass_codes.matches(identifier.pass_code or "", stored)\n',
+        tests=(
+            f"{INTEGRATION}/test_authenticate.py",
+            "-k",
+            "takes_as_long",
+        ),
+    ),
+    Guard(
+        section="3",
+        rule="no identifier that can be read is kept",
+        file=f"{ADAPTERS}/tokens.py",
+        text='    return hmac.digest(keys.mark_key, f"{identifier.kind}:{identifier.value}".encode(), "sha256")\n',
+        instead='    return f"{identifier.kind}:{identifier.value}".encode().ljust(32)[:32]\n',
+        tests=(
+            f"{INTEGRATION}/test_authenticate.py",
+            "-k",
+            "readable_identifier",
+        ),
+    ),
+    Guard(
+        section="3",
+        rule="a token is checked by the algorithm of its key",
+        file=f"{ADAPTERS}/tokens.py",
+        text="algorithms=[key.algorithm]",
+        instead='algorithms=[HS256, RS256, "HS512"]',
+        tests=(
+            f"{UNIT}/test_tokens.py",
+            "-k",
+            "another_algorithm",
+        ),
+    ),
+    Guard(
+        section="3",
+        rule="a token expires",
+        file=f"{CORE}/authentication.py",
+        text="int(now.timestamp()) + lifetime_seconds",
+        instead="int(now.timestamp()) + 10 * lifetime_seconds",
+        tests=(
+            f"{UNIT}/test_authentication.py",
+            "-k",
+            "token_says",
+        ),
+    ),
+    Guard(
+        section="3",
+        rule="the CRM is read in sessions that cannot write, by pages",
+        file=f"{ADAPTERS}/pools.py",
+        text=' -c default_transaction_read_only=on"',
+        instead='"',
+        tests=(
+            f"{INTEGRATION}/test_crm_contract.py",
+            "-k",
+            "does_not_write",
+        ),
+    ),
+    Guard(
+        section="3",
+        rule="the CRM is read in sessions that cannot write, by tasks",
+        file=f"{ADAPTERS}/connections.py",
+        text='options="-c default_transaction_read_only=on"',
+        instead='options=""',
+        tests=(
+            f"{INTEGRATION}/test_crm_contract.py",
+            "-k",
+            "does_not_write",
+        ),
+    ),
+    Guard(
+        section="3",
+        rule="only files of the folder are imported",
+        file=f"{ADAPTERS}/import_folder.py",
+        text="    if not NAME.fullmatch(name):\n",
+        instead="    if False:\n",
+        tests=(
+            f"{INTEGRATION}/test_known_state.py",
+            "-k",
+            "files_of_the_folder",
+        ),
+    ),
+    Guard(
+        section="3",
+        rule="a password is in no representation",
+        file=f"{ADAPTERS}/tucano.py",
+        text="    password: str = field(repr=False)\n",
+        instead="    password: str\n",
+        tests=(f"{UNIT}/test_secrets.py",),
+    ),
+    Guard(
+        section="3",
+        rule="what a driver says is not told, since it may hold a person",
+        file=f"{STEPS}/close_batch.py",
+        text='            return f"{name}: a database refused a statement: look at the log of the task"\n',
+        instead='            return f"{name}: {error}"\n',
+        tests=(
+            f"{INTEGRATION}/test_reset_run_close.py",
+            "-k",
+            "driver",
+        ),
+    ),
+    Guard(
+        section="3",
+        rule="a request is shown without the person it names",
+        file=f"{CORE}/blotting.py",
+        text='{**given, "parameters": wire.masked(parameters)}',
+        instead='{**given, "parameters": parameters}',
+        tests=(f"{UNIT}/test_explain.py",),
+    ),
+    Guard(
+        section="3",
+        rule="personal data is masked in what people read",
+        file=f"{SCHEMA}/0002_archive.sql",
+        text="    RETURN CASE WHEN parameters ?| ARRAY",
+        instead="    RETURN CASE WHEN false AND parameters ?| ARRAY",
+        tests=(
+            f"{INTEGRATION}/test_data_team.py",
+            "-k",
+            "personal",
+        ),
+    ),
+    Guard(
+        section="3",
+        rule="the log is append-only for tasks",
+        file=f"{SCHEMA}/0001_provisioning.sql",
+        text="GRANT SELECT, INSERT ON request_log TO provisioner;\n",
+        instead="GRANT SELECT, INSERT, UPDATE, DELETE ON request_log TO provisioner;\n",
+        tests=(
+            f"{INTEGRATION}/test_database_rights.py",
+            "-k",
+            "append_only",
+        ),
+    ),
+    Guard(
+        section="3",
+        rule="the archivist writes nothing that is compared",
+        file=f"{SCHEMA}/0001_provisioning.sql",
+        text="GRANT SELECT ON known_state, open_plan, open_request, batch TO archivist;\n",
+        instead="GRANT ALL ON known_state, open_plan, open_request, batch TO archivist;\n",
+        tests=(
+            f"{INTEGRATION}/test_database_rights.py",
+            "-k",
+            "never_writes_it",
+        ),
+    ),
+    Guard(
+        section="3",
+        rule="pages write nothing of the tables they show",
+        file=f"{SCHEMA}/0001_provisioning.sql",
+        text="GRANT SELECT ON provider_version, batch, batch_item, known_state",
+        instead="GRANT SELECT, UPDATE ON provider_version, batch, batch_item, known_state",
+        tests=(
+            f"{INTEGRATION}/test_database_rights.py",
+            "-k",
+            "nowhere_else",
+        ),
+    ),
+    Guard(
+        section="3",
+        rule="the data team reads the documented views and no table",
+        file=f"{SCHEMA}/0001_provisioning.sql",
+        text="GRANT SELECT ON request_history, batch_overview TO data_team;",
+        instead="GRANT SELECT ON request_history, batch_overview, request_log TO data_team;",
+        tests=(
+            f"{INTEGRATION}/test_database_rights.py",
+            "-k",
+            "documented_views",
+        ),
+    ),
+    Guard(
+        section="3",
+        rule="a function with its owner's rights is not open to everybody",
+        file=f"{SCHEMA}/0007_day_one.sql",
+        text="REVOKE ALL ON FUNCTION renew_request_numbers(bigint) FROM PUBLIC;\n",
+        instead="",
+        tests=(
+            f"{INTEGRATION}/test_database_rights.py",
+            "-k",
+            "owners_rights",
+        ),
+    ),
+    Guard(
+        section="3",
+        rule="attempts of the last month are deleted by nobody",
+        file=f"{SCHEMA}/0006_casework.sql",
+        text="    IF before IS NULL OR before > now() - interval '30 days' THEN\n",
+        instead="    IF before IS NULL THEN\n",
+        tests=(
+            f"{INTEGRATION}/test_database_rights.py",
+            "-k",
+            "last_month",
+        ),
+    ),
+)
