@@ -34,11 +34,17 @@ class Worker:
             "folder": str(old.archive.folder),
             "step": step,
             "month": "2026-01",
+            "subscription_number": "S0000000001",
             "environment": environment,
         }
         assert self.process.stdin
         self.process.stdin.write(json.dumps(given) + "\n")
         self.process.stdin.flush()
+        return self.answer()
+
+    def end_at(self, old: OldRequests, step: str, failpoint: str) -> int:
+        """Do a step in a process that a failpoint kills; return its exit code."""
+        self.begin(old, step, PROVISIONING_FAILPOINT=failpoint)
         return self.answer()
 
     def answer(self) -> int:

@@ -25,6 +25,7 @@ from demo.launcher.databases import CRM_ROLES, prepare_crm, prepare_provisioning
 from demo.launcher.postgres import PostgresServer
 from provisioner import migrate
 from provisioner.adapters.archive_connection import ArchiveConnection
+from tests.integration.archive_at_work import Worker, a_worker
 from tests.integration.nursery import Nursery
 from tests.integration.old_requests import OldRequests
 from tests.integration.stage import Stage, opened
@@ -226,6 +227,13 @@ def browser() -> Iterator[Browser]:
         launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="module")
+def archive_worker() -> Iterator[Worker]:
+    """The process whose forks are a module's archive tasks, to be killed."""
+    with a_worker() as started:
+        yield started
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from demo.launcher.administration import Postgres
 from demo.launcher.databases import prepare_provisioning
 from provisioner.adapters.archive_connection import ArchiveConnection
 from provisioner.steps import delete_month, export_month, import_month, move_month, prove_archive
-from tests.integration.archive_at_work import JANUARY, Company, Worker, a_worker, in_company
+from tests.integration.archive_at_work import JANUARY, Company, Worker, in_company
 from tests.integration.conftest import unique
 from tests.integration.old_requests import OLD, RUN, OldRequests
 
@@ -72,12 +72,6 @@ FROZEN_PATIENCE_SECONDS = 60
 def test_every_failpoint_of_the_archive_is_on_trial_somewhere() -> None:
     assert FOUND.keys() == PASSED_BY.keys() | TRIED_ELSEWHERE
     assert len(LOCKED) == 4, "a failpoint between the locks and the commit has another name"
-
-
-@pytest.fixture(scope="module")
-def worker() -> Iterator[Worker]:
-    with a_worker() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -208,36 +202,34 @@ def wait_until_stopped(process: int) -> None:
 
 @pytest.mark.parametrize(("step", "failpoint"), CASES)
 def test_killed_at_any_step_no_request_is_lost_and_the_next_run_finishes(
-    worker: Worker, january: Any, step: str, failpoint: str
+    archive_worker: Worker, january: Any, step: str, failpoint: str
 ) -> None:
     with january(step) as company:
-        worker.begin(company.old, step, PROVISIONING_FAILPOINT=failpoint)
-
-        assert worker.answer() == -signal.SIGKILL
+        assert archive_worker.end_at(company.old, step, failpoint) == -signal.SIGKILL
         finish(company.old, step)
 
 
 @pytest.mark.parametrize(("step", "failpoint"), CASES)
 def test_cut_off_at_any_step_no_request_is_lost_and_the_next_run_finishes(
-    worker: Worker, january: Any, step: str, failpoint: str
+    archive_worker: Worker, january: Any, step: str, failpoint: str
 ) -> None:
     with january(step) as company:
-        process = worker.begin(
+        process = archive_worker.begin(
             company.old, step, PROVISIONING_FAILPOINT=failpoint, PROVISIONING_FAILPOINT_SIGNAL="SIGSTOP"
         )
         wait_until_stopped(process)
         assert cut(company.old) > 0
         os.kill(process, signal.SIGCONT)
-        worker.answer()
+        archive_worker.answer()
         finish(company.old, step)
 
 
 @pytest.mark.parametrize(("step", "failpoint"), LOCKED)
 def test_a_task_that_freezes_while_others_wait_for_it_loses_its_locks_and_changes_nothing(
-    worker: Worker, january: Any, step: str, failpoint: str
+    archive_worker: Worker, january: Any, step: str, failpoint: str
 ) -> None:
     with january(step) as company:
-        process = worker.begin(
+        process = archive_worker.begin(
             company.old, step, PROVISIONING_FAILPOINT=failpoint, PROVISIONING_FAILPOINT_SIGNAL="SIGSTOP"
         )
         wait_until_stopped(process)
@@ -248,15 +240,15 @@ def test_a_task_that_freezes_while_others_wait_for_it_loses_its_locks_and_change
             time.sleep(0.05)
         os.kill(process, signal.SIGCONT)
 
-        assert worker.answer() == 1, "its transaction is gone, so that it must not say it succeeded"
+        assert archive_worker.answer() == 1, "its transaction is gone, so that it must not say it succeeded"
         finish(company.old, step)
 
 
 def test_a_night_that_lands_while_a_month_moves_does_not_make_the_proof_fail(
-    worker: Worker, january: Any
+    archive_worker: Worker, january: Any
 ) -> None:
     with january("move") as company:
-        process = worker.begin(
+        process = archive_worker.begin(
             company.old,
             "move",
             PROVISIONING_FAILPOINT="archive.after_commit",
@@ -273,22 +265,24 @@ def test_a_night_that_lands_while_a_month_moves_does_not_make_the_proof_fail(
                 copy.write_row((1, "LATE", ["LATE"], True, True, [], [], [], []))
         os.kill(process, signal.SIGCONT)
 
-        assert worker.answer() == 0
+        assert archive_worker.answer() == 0
         finish(company.old, "move")
 
 
-def test_killed_and_cut_off_at_random_all_the_way_there_and_back(worker: Worker, january: Any) -> None:
+def test_killed_and_cut_off_at_random_all_the_way_there_and_back(
+    archive_worker: Worker, january: Any
+) -> None:
     seed = 20_260_101
     chance = random.Random(seed)
     with january("move") as company:
         for step in ("move", "export", "delete", "import"):
             for _ in range(3):
-                process = worker.begin(company.old, step)
+                process = archive_worker.begin(company.old, step)
                 time.sleep(chance.uniform(0.0, 0.5))
                 if chance.random() < 0.5:
                     cut(company.old)
                 else:
                     with contextlib.suppress(ProcessLookupError):  # it was faster
                         os.kill(process, signal.SIGKILL)
-                worker.answer()
+                archive_worker.answer()
             finish(company.old, step)

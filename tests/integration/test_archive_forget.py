@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import psycopg
@@ -24,27 +20,8 @@ from provisioner.steps import (
     prove_archive,
 )
 from tests.e2e.conftest import rows_holding
+from tests.integration.archive_at_work import Worker
 from tests.integration.old_requests import OLD, RUN, OldRequests, at
-
-
-def killed_at(old: OldRequests, failpoint: str) -> int:
-    """Forget in a process that a failpoint kills; return how it ended."""
-    given = {
-        "dsn": old.archive.dsn,
-        "folder": str(old.archive.folder),
-        "step": "forget",
-        "subscription_number": "S0000000001",
-        "environment": {"PROVISIONING_FAILPOINT": failpoint},
-    }
-    answers = subprocess.run(
-        [sys.executable, "-m", "tests.integration.archive_worker"],
-        input=json.dumps(given) + "\n",
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(["plugins", "."])},
-        text=True,
-        capture_output=True,
-        check=True,
-    ).stdout
-    return int(answers.split()[1])
 
 
 def folder(old: OldRequests) -> list[str]:
@@ -155,8 +132,10 @@ def test_forgetting_twice_changes_and_records_nothing_more(spread: OldRequests) 
 @pytest.mark.parametrize(
     "failpoint", ["forget.after_texts", "forget.before_commit", "forget.after_file", "forget.after_commit"]
 )
-def test_killed_while_forgetting_the_next_call_finishes_it(spread: OldRequests, failpoint: str) -> None:
-    assert killed_at(spread, failpoint) == -9
+def test_killed_while_forgetting_the_next_call_finishes_it(
+    spread: OldRequests, archive_worker: Worker, failpoint: str
+) -> None:
+    assert archive_worker.end_at(spread, "forget", failpoint) == -9
 
     forget_person.run(spread.archive, "S0000000001", "request 7", RUN)
 

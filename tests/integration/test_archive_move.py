@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import psycopg
 import pytest
 
-from provisioner.adapters import archive
+from provisioner.adapters import archive, sql
+from provisioner.adapters.archive_connection import ArchiveConnection
 from provisioner.core.errors import PlatformUnavailable
 from provisioner.core.model import AccountState
 from provisioner.core.retention import NotProven
-from provisioner.steps import move_month, prove_archive, swap_month
+from provisioner.steps import archivist, move_month, prove_archive, swap_month
 from tests.integration.old_requests import OLD, RUN, OldRequests, at
 
 JANUARY, FEBRUARY = OLD
@@ -88,6 +91,26 @@ def test_attaching_takes_the_validated_check_for_the_look_at_the_rows(filled: Ol
             swap_month.exchange(db, JANUARY)
 
     assert [one for one in told if "is implied by existing constraints" in one and "_2026_01" in one]
+
+
+def test_no_two_sessions_work_at_once_while_requests_are_closed(filled: OldRequests) -> None:
+    with filled.archive.open() as db:
+        position = archive.log_position(db)
+        idle = archivist.is_written_since(db, position)
+        filled.close("S0000000001", "CHECKPOINT", at("2026-02-27 12:00"), state=AccountState())
+        with filled.archive.open() as witness:
+            written = archivist.is_written_since(db, position)
+            at_work: list[str] = []
+
+            def work(name: str) -> None:
+                at_work.append(f"{name} begins")
+                time.sleep(0.05)
+                at_work.append(f"{name} ends")
+
+            archivist.side_by_side(witness, lambda: work("one"), lambda: work("other"), gently=written)
+
+    assert (idle, written) == (False, True)
+    assert at_work == ["other begins", "other ends", "one begins", "one ends"]
 
 
 # -- what must not change --------------------------------------------------------------------------
@@ -219,6 +242,20 @@ def test_two_archivists_never_work_at_once(filled: OldRequests) -> None:
 
         with pytest.raises(PlatformUnavailable, match="another archive task"):
             move_month.run(filled.archive, "2026-01", RUN)
+
+
+def test_the_next_archivist_need_not_wait_until_the_last_ones_session_has_ended(filled: OldRequests) -> None:
+    with filled.archive.open() as session:
+
+        class Lingering(ArchiveConnection):
+            @contextmanager
+            def open(self) -> Iterator[sql.Connection]:
+                yield session  # and the server ends it later
+
+        with archivist.alone(Lingering(dsn="")):
+            pass
+        with filled.archive.open() as next_one:
+            assert archive.take_lock(next_one)
 
 
 def test_a_long_reader_is_let_through_and_writers_wait_for_us_no_longer_than_a_blink(

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-
 import pytest
 
 from provisioner.adapters import archive
 from provisioner.core.retention import NotProven
 from provisioner.steps import export_month, move_month, prove_archive
+from tests.integration.archive_at_work import Worker
 from tests.integration.old_requests import OLD, RUN, OldRequests
 
 JANUARY, FEBRUARY = OLD
@@ -23,26 +19,6 @@ def filled(old_requests: OldRequests) -> OldRequests:
     old_requests.make_months(*OLD)
     old_requests.fill(OLD)
     return old_requests
-
-
-def worker(old: OldRequests, failpoint: str) -> int:
-    """Move January in a process that a failpoint kills; return how it ended."""
-    given = {
-        "dsn": old.archive.dsn,
-        "folder": str(old.archive.folder),
-        "step": "move",
-        "month": "2026-01",
-        "environment": {"PROVISIONING_FAILPOINT": failpoint},
-    }
-    answers = subprocess.run(
-        [sys.executable, "-m", "tests.integration.archive_worker"],
-        input=json.dumps(given) + "\n",
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(["plugins", "."])},
-        text=True,
-        capture_output=True,
-        check=True,
-    ).stdout
-    return int(answers.split()[1])
 
 
 def meddle_at_the_commit(old: OldRequests, statement: str) -> None:
@@ -101,10 +77,10 @@ def test_a_month_that_was_given_back_takes_requests_and_can_move_again(filled: O
 
 @pytest.mark.parametrize("failpoint", ["archive.after_commit", "archive.before_commit"])
 def test_what_a_dead_task_moved_is_looked_at_by_the_next_one_and_given_back(
-    filled: OldRequests, failpoint: str
+    filled: OldRequests, archive_worker: Worker, failpoint: str
 ) -> None:
     committed = failpoint == "archive.after_commit"
-    assert worker(filled, failpoint) == -9
+    assert archive_worker.end_at(filled, "move", failpoint) == -9
     filled.owner.execute(CHANGE.encode() if committed else b"SELECT")
 
     if committed:
@@ -119,11 +95,13 @@ def test_what_a_dead_task_moved_is_looked_at_by_the_next_one_and_given_back(
 
 
 @pytest.mark.parametrize("failpoint", ["archive.after_attach", "return.before_commit", "return.after_commit"])
-def test_killed_while_giving_back_the_next_task_finishes_it(filled: OldRequests, failpoint: str) -> None:
-    assert worker(filled, "archive.after_commit") == -9
+def test_killed_while_giving_back_the_next_task_finishes_it(
+    filled: OldRequests, archive_worker: Worker, failpoint: str
+) -> None:
+    assert archive_worker.end_at(filled, "move", "archive.after_commit") == -9
     filled.owner.execute(CHANGE)
 
-    assert worker(filled, failpoint) == -9  # its look back gives the month back
+    assert archive_worker.end_at(filled, "move", failpoint) == -9  # its look back gives the month back
 
     with filled.archive.open() as db:
         unfinished = archive.unverified(db)

@@ -62,8 +62,14 @@ def give_lock_back(db: sql.Connection) -> None:
 
 
 def spend_memory(db: sql.Connection) -> None:
-    """Let this transaction fold in memory."""
+    """Let this transaction fold in memory, and with no process but its own."""
     sql.run(db, "archive/spend_memory")
+
+
+def log_position(db: sql.Connection) -> int:
+    """Return the last number of the log by now, whatever this transaction sees."""
+    (number,) = sql.one(db, "archive/read_log_position")
+    return int(number)
 
 
 def hot_months(db: sql.Connection) -> list[HotMonth]:

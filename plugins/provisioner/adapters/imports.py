@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from provisioner.adapters import sql
-from provisioner.core.import_file import BadRow, FileKind
+from provisioner.core.import_file import FileKind
+from provisioner.core.import_row import BadRow
 from provisioner.core.model import AccountId
 
 

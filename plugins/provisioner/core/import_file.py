@@ -11,25 +11,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from provisioner.core import wire
+from provisioner.core import import_row
 from provisioner.core.errors import ConfigurationError
+from provisioner.core.import_row import BadRow
 from provisioner.core.model import (
     AccountId,
     AccountState,
-    ActivateOptions,
-    AddMaterial,
     Command,
-    CommandName,
-    CreateAccount,
     DistributorCode,
     Material,
-    MaterialType,
     OptionCode,
-    RemoveMaterial,
     SerialNumber,
-    Subscriber,
     SubscriptionNumber,
-    SuspendOptions,
 )
 from provisioner.core.plan import apply
 
@@ -65,18 +58,6 @@ NEEDED: Final = {
     FileKind.EXPORT: ("account",),
     FileKind.REQUESTS: ("account", "command", "state", "closed_at"),
 }
-# What the fold of a request does not need, and a file must not bring along.
-NOBODY: Final = Subscriber(name="-")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadRow:
-    """A row that is not used. *line* counts from 1, the header; 0 stands for an account as a whole."""
-
-    line: int
-    account: str | None
-    reason: str
-    explanation: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +69,6 @@ class Folded:
     bad: Sequence[BadRow]
     rows: int
     not_completed: int
-
-
-class _Bad(Exception):
-    def __init__(self, reason: str, explanation: str) -> None:
-        super().__init__(explanation)
-        self.reason = reason
 
 
 def kind_of(columns: Sequence[str]) -> FileKind:
@@ -144,31 +119,35 @@ def _fold_export(
     for line, values in rows:
         count += 1
         try:
-            row = _row(columns, values)
-            account = _account(row)
+            row = import_row.read(columns, values)
+            account = import_row.account_of(row)
             if row.get("option") and row.get("serial_number"):
-                raise _Bad("MALFORMED_ROW", "names an option and a serial number: one thing a row")
+                raise import_row.Unusable(
+                    "MALFORMED_ROW", "names an option and a serial number: one thing a row"
+                )
             if code := row.get("option"):
-                place = _distributor(row, distributors)
-                options.setdefault(account, set()).add((place, OptionCode(_code("option", code))))
+                place = import_row.distributor_of(row, distributors)
+                options.setdefault(account, set()).add(
+                    (place, OptionCode(import_row.code_of("option", code)))
+                )
             elif row.get("serial_number"):
-                material = _material(row, distributors)
+                material = import_row.material_of(row, distributors)
                 holder = places.setdefault(material.serial_number, (account, material))
                 if holder != (account, material):
-                    raise _Bad(
+                    raise import_row.Unusable(
                         "ITEM_IN_TWO_PLACES",
                         f"box {material.serial_number!r} is at account {holder[0]!r} already: a box is in one place; "
                         "ask Tucano's operators which",
                     )
                 materials.setdefault(account, set()).add(material)
             elif row.get("distributor") or row.get("material_type"):
-                raise _Bad(
+                raise import_row.Unusable(
                     "MALFORMED_ROW", "names a distributor or a type but neither option nor serial number"
                 )
             options.setdefault(account, set())
             _keep_number(numbers, account, row)
-        except _Bad as fault:
-            bad.append(_bad_row(line, columns, values, fault))
+        except import_row.Unusable as fault:
+            bad.append(import_row.bad_row(line, columns, values, fault))
     states = {
         account: AccountState(
             exists=True, options=frozenset(codes), materials=frozenset(materials.get(account, ()))
@@ -191,21 +170,21 @@ def _fold_requests(
     for line, values in rows:
         count += 1
         try:
-            row = _row(columns, values)
+            row = import_row.read(columns, values)
             if row["state"] != "COMPLETED":
                 if row["state"] not in ("REJECTED", "PENDING", "UNKNOWN"):
-                    raise _Bad(
+                    raise import_row.Unusable(
                         "INVALID_VALUE",
                         f"state {row['state']!r} is none of COMPLETED, REJECTED, PENDING, UNKNOWN",
                     )
                 not_completed += 1
                 continue
-            account = _account(row)
-            command = _command(account, row, distributors)
-            acknowledged.setdefault(account, []).append((_time(row["closed_at"]), line, command))
+            account = import_row.account_of(row)
+            command = import_row.command_of(account, row, distributors)
+            acknowledged.setdefault(account, []).append((import_row.time_of(row["closed_at"]), line, command))
             _keep_number(numbers, account, row)
-        except _Bad as fault:
-            one = _bad_row(line, columns, values, fault)
+        except import_row.Unusable as fault:
+            one = import_row.bad_row(line, columns, values, fault)
             bad.append(one)
             spoilt.setdefault(one.account or "", line)
     states: dict[AccountId, AccountState] = {}
@@ -229,103 +208,8 @@ def _fold_requests(
     return Folded(states=states, numbers=numbers, bad=bad, rows=count, not_completed=not_completed)
 
 
-def _row(columns: Sequence[str], values: Sequence[str]) -> dict[str, str]:
-    if len(values) != len(columns):
-        raise _Bad("MALFORMED_ROW", f"has {len(values)} values, the first line names {len(columns)}")
-    return {name: value.strip() for name, value in zip(columns, values, strict=True)}
-
-
-def _account(row: Mapping[str, str]) -> AccountId:
-    account = row["account"]
-    if not wire.ACCOUNT.fullmatch(account):
-        raise _Bad("INVALID_VALUE", f"account {account!r} is not of the form {wire.ACCOUNT.pattern}")
-    return AccountId(account)
-
-
-def _distributor(row: Mapping[str, str], distributors: frozenset[DistributorCode]) -> DistributorCode:
-    code = DistributorCode(row.get("distributor", ""))
-    if code not in distributors:
-        raise _Bad(
-            "UNKNOWN_DISTRIBUTOR",
-            f"distributor {code!r} is not one of the provider's ({', '.join(sorted(distributors))}): mend the file, or "
-            "add the distributor in include/provider/tucano.yaml, and import the file again",
-        )
-    return code
-
-
-def _code(what: str, code: str) -> str:
-    if not wire.CODE.fullmatch(code):
-        raise _Bad("INVALID_VALUE", f"{what} {code!r} is not of the form {wire.CODE.pattern}")
-    return code
-
-
-def _serial_number(row: Mapping[str, str]) -> SerialNumber:
-    serial = row.get("serial_number", "")
-    if not wire.SERIAL_NUMBER.fullmatch(serial):
-        raise _Bad(
-            "INVALID_VALUE", f"serial number {serial!r} is not of the form {wire.SERIAL_NUMBER.pattern}"
-        )
-    return SerialNumber(serial)
-
-
-def _material(row: Mapping[str, str], distributors: frozenset[DistributorCode]) -> Material:
-    return Material(
-        distributor=_distributor(row, distributors),
-        serial_number=_serial_number(row),
-        material_type=MaterialType(_code("material type", row.get("material_type", ""))),
-    )
-
-
-def _command(account: AccountId, row: Mapping[str, str], distributors: frozenset[DistributorCode]) -> Command:
-    try:
-        name = CommandName(row["command"])
-    except ValueError as error:
-        raise _Bad(
-            "INVALID_VALUE", f"command {row['command']!r} is none of {', '.join(CommandName)}"
-        ) from error
-    match name:
-        case CommandName.CREATE_ACCOUNT:
-            return CreateAccount(account=account, subscriber=NOBODY)
-        case CommandName.ADD_MATERIAL:
-            return AddMaterial(account=account, material=_material(row, distributors))
-        case CommandName.REMOVE_MATERIAL:
-            place = _distributor(row, distributors)
-            return RemoveMaterial(account=account, distributor=place, serial_number=_serial_number(row))
-        case CommandName.ACTIVATE_OPTIONS | CommandName.SUSPEND_OPTIONS:
-            codes = tuple(sorted(OptionCode(_code("option", one)) for one in row.get("options", "").split()))
-            if not codes:
-                raise _Bad("INVALID_VALUE", f"{name} names no option: separate several by blanks")
-            place = _distributor(row, distributors)
-            if name is CommandName.ACTIVATE_OPTIONS:
-                return ActivateOptions(account=account, distributor=place, options=codes)
-            return SuspendOptions(account=account, distributor=place, options=codes)
-
-
-def _time(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise _Bad(
-            "INVALID_VALUE", f"closed_at {text!r} is no time: write 2026-01-31T02:00:00+00:00"
-        ) from error
-    if moment.tzinfo is None:
-        raise _Bad("INVALID_VALUE", f"closed_at {text!r} has no zone: write {text}+00:00 for UTC")
-    return moment
-
-
 def _keep_number(
     numbers: dict[AccountId, SubscriptionNumber], account: AccountId, row: Mapping[str, str]
 ) -> None:
     if number := row.get("subscription_number"):
         numbers.setdefault(account, SubscriptionNumber(number))
-
-
-def _bad_row(line: int, columns: Sequence[str], values: Sequence[str], fault: _Bad) -> BadRow:
-    position = columns.index("account")
-    account = values[position].strip() if position < len(values) else ""
-    return BadRow(
-        line=line,
-        account=account if wire.ACCOUNT.fullmatch(account) else None,
-        reason=fault.reason,
-        explanation=f"line {line}: {fault}",
-    )

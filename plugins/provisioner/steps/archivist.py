@@ -67,28 +67,40 @@ def proof_of(db: sql.Connection, *, when: str) -> archive.Proof:
 
 
 def proof_and_content(
-    db: sql.Connection, witness: sql.Connection, month: Month, *, when: str
+    db: sql.Connection, witness: sql.Connection, month: Month, *, gently: bool, when: str
 ) -> tuple[archive.Proof, Content]:
     """Return `proof_of` this transaction, and what names the rows of a month of the log.
 
-    *witness*, another session that sees the same snapshot, takes half of the work on another core.
+    *witness*, another session that sees the same snapshot, takes half of the work: `side_by_side` says when.
     """
 
     def theirs() -> tuple[_Half, Content]:
         return _other_half(witness), archive.content(witness, month, tier="hot")
 
     archive.spend_memory(db)
-    things, (half, content) = side_by_side(witness, lambda: archive.folded_things(db), theirs)
+    things, (half, content) = side_by_side(witness, lambda: archive.folded_things(db), theirs, gently=gently)
     return _proof(db, things, half, when=when), content
 
 
+def is_written_since(db: sql.Connection, position: int) -> bool:
+    """Tell whether requests were closed since the log was at *position*."""
+    return archive.log_position(db) > position
+
+
 def side_by_side(
-    witness: sql.Connection, ours: Callable[[], _Ours], theirs: Callable[[], _Theirs]
+    witness: sql.Connection, ours: Callable[[], _Ours], theirs: Callable[[], _Theirs], *, gently: bool
 ) -> tuple[_Ours, _Theirs]:
-    """Do *ours* in this thread and *theirs*, which is the *witness*'s, in another; its locks end with it."""
-    with ThreadPoolExecutor(max_workers=1) as beside, witness.transaction(force_rollback=True):
-        half = beside.submit(theirs)
-        return ours(), half.result()
+    """Do *ours* in this thread and *theirs*, which is the *witness*'s, in another; its locks end with it.
+
+    *gently*: one after the other, so that a core is left to whoever closes requests meanwhile.
+    """
+    with witness.transaction(force_rollback=True):
+        if gently:
+            half = theirs()
+            return ours(), half
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            beginning = beside.submit(theirs)
+            return ours(), beginning.result()
 
 
 def _other_half(session: sql.Connection) -> _Half:

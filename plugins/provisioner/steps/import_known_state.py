@@ -16,7 +16,8 @@ from provisioner.adapters.batches import Batch
 from provisioner.adapters.connections import Connections
 from provisioner.core import import_file
 from provisioner.core.errors import PlatformUnavailable
-from provisioner.core.import_file import BadRow, FileKind, Folded
+from provisioner.core.import_file import FileKind, Folded
+from provisioner.core.import_row import BadRow
 from provisioner.core.model import AccountId
 from provisioner.failpoint import failpoint
 from provisioner.steps import claiming, load_provider

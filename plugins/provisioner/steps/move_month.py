@@ -29,13 +29,15 @@ def run(connection: ArchiveConnection, month_text: str, run: Run) -> dict[str, i
     with archivist.alone(connection) as db:
         if archive_tables.exists(db, archive_tables.cold_table(month)) is not None:
             return {"rows": 0, "seconds": 0}
+        position = archive.log_position(db)
         _refuse_unless_whole(db, month)
         swap_month.check_bounds(db, month)
+        gently = archivist.is_written_since(db, position)
         with _witness(connection) as witness:
-            moved, proof = _swap(db, witness, month, run)
+            moved, proof = _swap(db, witness, month, run, gently=gently)
             failpoint("archive.after_commit")
             with return_month.unless_proven(db, moved):
-                after, again = _look_again(db, witness, moved, proof)
+                after, again = _look_again(db, witness, moved, proof, gently=gently)
         seconds = time.monotonic() - began
         archive.complete(db, moved.manifest_number, after=after, proof=again, seconds=seconds)
         failpoint("archive.after_look_back")
@@ -61,7 +63,7 @@ def _witness(connection: ArchiveConnection) -> Iterator[sql.Connection]:
 
 
 def _swap(
-    db: sql.Connection, witness: sql.Connection, month: Month, run: Run
+    db: sql.Connection, witness: sql.Connection, month: Month, run: Run, *, gently: bool
 ) -> tuple[archive.Moved, archive.Proof]:
     """Swap the month between the tiers; return what moved, and the proof of before.
 
@@ -71,7 +73,9 @@ def _swap(
     began = time.monotonic()
     with transactions.snapshot(db):
         archive.see_snapshot_of(witness, db)
-        proof, before = archivist.proof_and_content(db, witness, month, when=f"before {month} moved,")
+        proof, before = archivist.proof_and_content(
+            db, witness, month, gently=gently, when=f"before {month} moved,"
+        )
         failpoint("archive.after_proof")
         transactions.with_patience(db, lambda: swap_month.exchange(db, month))
         number = archive.record(
@@ -100,7 +104,12 @@ def _swap(
 
 
 def _look_again(
-    db: sql.Connection, witness: sql.Connection, moved: archive.Moved, proof: archive.Proof
+    db: sql.Connection,
+    witness: sql.Connection,
+    moved: archive.Moved,
+    proof: archive.Proof,
+    *,
+    gently: bool,
 ) -> tuple[Content, archive.Proof]:
     """Look where the rows are now; return the month's content, and the proof as the swap's own snapshot shows it.
 
@@ -118,7 +127,7 @@ def _look_again(
         )
 
     after, again = archivist.side_by_side(
-        witness, lambda: archive.content(db, moved.month, tier="cold"), as_the_swap_saw_it
+        witness, lambda: archive.content(db, moved.month, tier="cold"), as_the_swap_saw_it, gently=gently
     )
     retention.refuse_other_content(moved.rows, moved.checksum, after, month=moved.month)
     if again.out_of_sync.landing != proof.out_of_sync.landing:
