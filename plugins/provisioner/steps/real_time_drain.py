@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from provisioner.adapters import actions, inbox, sql
-from provisioner.adapters.batches import REAL_TIME, Batch, Item
+from provisioner.adapters import inbox, sql
+from provisioner.adapters.batches import Item
 from provisioner.adapters.connections import Connections
-from provisioner.adapters.inbox import Taken
 from provisioner.core import policy
 from provisioner.core.errors import ConfigurationError, PlatformUnavailable
 from provisioner.core.model import AccountId, Provider, SubscriptionNumber
-from provisioner.failpoint import failpoint
 from provisioner.steps import load_provider
 from provisioner.steps.drafting import Task
 from provisioner.steps.real_time_gate import HOUR, SlidingGate
+from provisioner.steps.real_time_group import LEASE, Groups
 from provisioner.steps.real_time_sending import RealTimeDispatch
 
-LEASE = timedelta(seconds=policy.ACTION_LEASE_SECONDS)
 PARKED_AGAIN = timedelta(seconds=policy.PARKED_AGAIN_SECONDS)
 # What an account left unfinished (somebody else held it for a minute) is taken up again after this long.
 UNFINISHED_AGAIN = timedelta(seconds=1)
 ABANDONED = timedelta(minutes=15)
+# While one action tries a platform alone, another one joins it after each of these: an account that gets no answer must
+# not keep all others waiting, and a platform that is dead is asked by few.
+PROBE_SECONDS = 5.0
 # Actions are closed so long after their accounts, many in one statement where there are many.
 SETTLE_SECONDS = 0.02
 SETTLE_MANY_SECONDS = 0.25
@@ -46,19 +47,18 @@ class Drain:
         provider_file: Path,
         ending: asyncio.Event,
         work: asyncio.Event,
-        probing: bool,
         on_settled: Callable[[int], None],
     ) -> None:
         self._on_settled = on_settled
         self._connections = connections
         self._owner = owner
-        self._run_id = run_id
+        self._groups = Groups(owner=owner, run_id=run_id)
         self._provider_file = provider_file
         self._ending = ending
         self._work = work
-        # After a failure one action is tried alone: a platform that is still down is not asked by hundreds.
-        self._probing = probing
-        self._groups = 0
+        # One action is tried alone at first: a platform that is down, or that locks a user out after some wrong
+        # passwords, is not asked by hundreds.
+        self._probing_since: float | None = time.monotonic()
         self._in_hand: dict[SubscriptionNumber, int] = {}
         self._open: dict[int, set[AccountId]] = {}
         self._touched: set[int] = set()
@@ -78,7 +78,7 @@ class Drain:
             source.autocommit = naming.autocommit = True
             provider, base = await asyncio.to_thread(self._begin, db["settling"])
             task = Task(
-                batch=_batch(0, self._run_id, provider),
+                batch=self._groups.nothing_yet(provider),
                 provider=provider,
                 owner=self._owner,
                 gate=SlidingGate(provider, base),
@@ -121,7 +121,8 @@ class Drain:
             reason = dispatch.stop.reason
             await asyncio.to_thread(self._give_up, settling, reason)
         if reason:
-            raise (ConfigurationError if dispatch.stop.credentials else PlatformUnavailable)(reason)
+            mistaken = dispatch.stop.credentials or dispatch.stop.numbers
+            raise (ConfigurationError if mistaken else PlatformUnavailable)(reason)
         for result in results:
             if isinstance(result, Exception):
                 raise result
@@ -145,72 +146,25 @@ class Drain:
     ) -> None:
         while True:
             self._work.clear()
-            limit = 1 if self._probing else policy.ACTIONS_A_GROUP
-            if dispatch.in_hand <= limit // 2:
+            limit = self._most_at_once(dispatch.in_hand)
+            if limit:
                 found, group = await asyncio.to_thread(
-                    self._take, task, taking, naming, limit, tuple(self._in_hand)
+                    self._groups.open, task, taking, naming, limit, tuple(self._in_hand)
                 )
                 if group is not None:
                     self._take_in_hand(*group)
                     dispatch.offer(*group)
-                if found == limit and not self._probing:
+                if found == policy.ACTIONS_A_GROUP:
                     continue
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._work.wait(), policy.POLL_SECONDS)
-            except TimeoutError:
-                continue
 
-    def _take(
-        self,
-        task: Task,
-        db: sql.Connection,
-        naming: sql.Connection,
-        limit: int,
-        in_hand: tuple[SubscriptionNumber, ...],
-    ) -> tuple[int, tuple[Task, list[Item]] | None]:
-        """Lease waiting actions and open the batch of their accounts; all actions of an account are one item."""
-        with db.transaction():
-            # Lost in a crash of the server, a lease is no loss; what follows is flushed with the requests.
-            db.execute("SET LOCAL synchronous_commit = off")
-            taken = inbox.take(db, owner=self._owner, lease=LEASE, limit=limit, in_hand=in_hand)
-            if not taken:
-                return 0, None
-            asked = sorted({number for one in taken for number in one.subscription_numbers})
-            account_by_number = actions.find_accounts(naming, asked)
-            wanted = {one.transaction_reference: _accounts(one, account_by_number) for one in taken}
-            if unknown := [one for one in taken if not wanted[one.transaction_reference]]:
-                inbox.park(db, {one.transaction_reference: _not_there(one) for one in unknown})
-            known = {reference: accounts for reference, accounts in wanted.items() if accounts}
-            if not known:
-                return len(taken), None
-            numbers: dict[AccountId, list[SubscriptionNumber]] = {}
-            touched = {account for accounts in known.values() for account in accounts}
-            for number, account in sorted(account_by_number.items()):
-                if account in touched:
-                    numbers.setdefault(account, []).append(number)
-            self._groups += 1
-            run_id = f"{self._run_id} {self._owner.rpartition(':')[2]}-{self._groups}"
-            batch_id = inbox.open_group(
-                db,
-                run_id=run_id,
-                requested_by=taken[0].performed_by if len(taken) == 1 else "real time",
-                parameters=_told(taken),
-                provider_hash=task.provider.hash,
-                numbers_by_account=numbers,
-                accounts_by_reference=known,
-            )
-            failpoint("group.written")
-        failpoint("group.committed")
-        items = [
-            Item(
-                account=account,
-                subscription_numbers=tuple(of_account),
-                allowed_removals=None,
-                batch_id=batch_id,
-            )
-            for account, of_account in numbers.items()
-        ]
-        return len(taken), (replace(task, batch=_batch(batch_id, run_id, task.provider)), items)
+    def _most_at_once(self, in_hand: int) -> int:
+        """Return how many actions may be taken now, with so many accounts *in_hand*."""
+        if self._probing_since is not None:
+            joined = int((time.monotonic() - self._probing_since) / PROBE_SECONDS)
+            return 1 if in_hand <= joined else 0
+        return policy.ACTIONS_A_GROUP if in_hand <= policy.ACTIONS_A_GROUP // 2 else 0
 
     def _take_in_hand(self, task: Task, items: list[Item]) -> None:
         self._open[task.batch.batch_id] = {item.account for item in items}
@@ -248,7 +202,7 @@ class Drain:
                 self._open.pop(batch_id, None)
             if settled:
                 self._on_settled(settled)
-                self._probing = False
+                self._probing_since = None
                 self._work.set()
 
     def _settle(self, db: sql.Connection, touched: list[int], over: list[int]) -> int:
@@ -296,64 +250,3 @@ class Drain:
         abandoned = [batch_id for (batch_id,) in sql.rows(db, "real_time/list_abandoned", after=ABANDONED)]
         if abandoned:
             sql.run(db, "real_time/close_groups", batch_ids=abandoned)
-
-
-def _accounts(one: Taken, account_by_number: Mapping[SubscriptionNumber, AccountId]) -> list[AccountId]:
-    """Return the accounts that an action concerns; none where the CRM's extract does not have its subscription."""
-    if one.subscription_number not in account_by_number:
-        return []
-    return sorted(
-        {account_by_number[number] for number in one.subscription_numbers if number in account_by_number}
-    )
-
-
-def _not_there(one: Taken) -> str:
-    return (
-        f"subscription {one.subscription_number} is not in the CRM's extract: nothing is sent; find out why it is not "
-        "extracted, or why the action names it"
-    )
-
-
-def _told(taken: Iterable[Taken]) -> dict[str, Any]:
-    """Return what a batch says about the actions that caused it."""
-    all_of_them = list(taken)
-    if len(all_of_them) == 1:
-        (one,) = all_of_them
-        return {
-            "actions": 1,
-            "transaction_reference": one.transaction_reference,
-            "behaviour": one.behaviour,
-            "subscription_number": one.subscription_number,
-        }
-    return {
-        "actions": len(all_of_them),
-        "first": all_of_them[0].transaction_reference,
-        "last": all_of_them[-1].transaction_reference,
-    }
-
-
-def _batch(batch_id: int, run_id: str, provider: Provider) -> Batch:
-    """Return a batch of the lane as it was written, without asking for it."""
-    return Batch(
-        batch_id=batch_id,
-        cause=REAL_TIME,
-        run_id=run_id,
-        parameters={},
-        filtered=True,
-        dry_run=False,
-        provider_hash=provider.hash,
-        stage="GUARDED",
-        extracted_rows=None,
-        rejected_rows=None,
-        counted_rows=None,
-        landed_accounts=None,
-        duplicate_keys=(),
-        extract_whole=None,
-        not_whole_because=(),
-        out_of_sync=None,
-        plan_hash=None,
-        held_because=None,
-        platform_down=None,
-        failures=(),
-        document=None,
-    )
