@@ -2,9 +2,9 @@
 ### Real time: what is committed in the CRM reaches Tucano at once
 
 **What**: one task that lives for an hour (PROVISIONING_ROTATION_SECONDS). It copies the CRM's new actions to
-`action_inbox` and drains it: for each account that an action names, the plan is made from the CRM's state of that moment
-and sent, like every night's. It is woken by the CRM's NOTIFY where there is one, and looks each second in any case. Then
-the next run begins.
+`action_inbox` and drains it: for each account that an action names, the plan is made from the CRM's state of that
+moment and sent, like every night's. It is woken by the CRM's NOTIFY where there is one, and looks each second in any
+case. Then the next run begins.
 
 **To stop it**: pause the DAG; the task sees it within a second, and ends within five. Actions then wait in the CRM, and
 are taken up when the DAG is unpaused: nothing is lost. Run either this DAG or the service `real-time`; both at once do

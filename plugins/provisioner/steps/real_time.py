@@ -124,7 +124,6 @@ class _Lane:
     async def _drain(self) -> None:
         drain = Drain(
             self._connections,
-            owner=self._owner,
             run_id=self._run_id,
             provider_file=self._provider_file,
             ending=self._ending,
@@ -176,7 +175,8 @@ class _Lane:
             return
         try:
             self._connections = await asyncio.to_thread(self._connect_again)
-        except Exception as error:  # noqa: BLE001 whatever Airflow says: those of before may still serve
+        except Exception as error:
+            # Whatever Airflow says: those of before may still serve.
             log.warning("the connections cannot be asked for: %s", type(error).__name__)
 
     async def _watch(self) -> None:

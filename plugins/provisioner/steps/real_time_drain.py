@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
-from provisioner.adapters import inbox, sql
+from provisioner.adapters import claims, inbox, sql
 from provisioner.adapters.batches import Item
 from provisioner.adapters.connections import Connections
 from provisioner.core import policy
@@ -21,6 +21,7 @@ from provisioner.steps.drafting import Task
 from provisioner.steps.real_time_gate import HOUR, SlidingGate
 from provisioner.steps.real_time_group import LEASE, Groups
 from provisioner.steps.real_time_sending import RealTimeDispatch
+from provisioner.steps.sending import Stop
 
 PARKED_AGAIN = timedelta(seconds=policy.PARKED_AGAIN_SECONDS)
 # What an account left unfinished (somebody else held it for a minute) is taken up again after this long.
@@ -42,7 +43,6 @@ class Drain:
         self,
         connections: Connections,
         *,
-        owner: str,
         run_id: str,
         provider_file: Path,
         ending: asyncio.Event,
@@ -51,8 +51,10 @@ class Drain:
     ) -> None:
         self._on_settled = on_settled
         self._connections = connections
-        self._owner = owner
-        self._groups = Groups(owner=owner, run_id=run_id)
+        # A name of this session's own: under the lane's, claims that an earlier one lost with its connections would be
+        # renewed for good, and its groups would have the names of ours.
+        self._owner = claims.new_owner()
+        self._groups = Groups(owner=self._owner, run_id=run_id)
         self._provider_file = provider_file
         self._ending = ending
         self._work = work
@@ -63,6 +65,7 @@ class Drain:
         self._open: dict[int, set[AccountId]] = {}
         self._touched: set[int] = set()
         self._something_ended = asyncio.Event()
+        self._over = asyncio.Event()
         # One connection serves one thread at a time.
         self._settling = asyncio.Lock()
 
@@ -103,21 +106,25 @@ class Drain:
         naming: sql.Connection,
     ) -> None:
         sending = asyncio.create_task(dispatch.run(self._connections.tucano))
+        told = asyncio.create_task(self._ending.wait())
         hands = [
             asyncio.create_task(self._take_on(dispatch, task, taking, naming)),
-            asyncio.create_task(self._settle_on(settling)),
+            asyncio.create_task(self._settle_on(settling, dispatch.stop)),
             asyncio.create_task(self._keep(settling)),
-            asyncio.create_task(self._ending.wait()),
         ]
         try:
-            await asyncio.wait([sending, *hands], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([sending, told, *hands], return_when=asyncio.FIRST_COMPLETED)
         finally:
             dispatch.stop.event.set()
+            # The hands end by themselves: what a thread of theirs is just taking would be given back by nobody.
+            self._over.set()
+            self._work.set()
+            self._something_ended.set()
             # An answer that does not come in time is asked for by whoever comes next, under the request's number.
             await asyncio.wait([sending], timeout=policy.LANE_LAST_ANSWERS_SECONDS)
-            for one in (sending, *hands):
-                one.cancel()
-            results = await asyncio.gather(sending, *hands, return_exceptions=True)
+            sending.cancel()
+            told.cancel()
+            results = await asyncio.gather(sending, told, *hands, return_exceptions=True)
             reason = dispatch.stop.reason
             await asyncio.to_thread(self._give_up, settling, reason)
         if reason:
@@ -144,7 +151,7 @@ class Drain:
     async def _take_on(
         self, dispatch: RealTimeDispatch, task: Task, taking: sql.Connection, naming: sql.Connection
     ) -> None:
-        while True:
+        while not self._over.is_set():
             self._work.clear()
             limit = self._most_at_once(dispatch.in_hand)
             if limit:
@@ -156,8 +163,9 @@ class Drain:
                     dispatch.offer(*group)
                 if found == policy.ACTIONS_A_GROUP:
                     continue
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._work.wait(), policy.POLL_SECONDS)
+            if not self._over.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._work.wait(), policy.POLL_SECONDS)
 
     def _most_at_once(self, in_hand: int) -> int:
         """Return how many actions may be taken now, with so many accounts *in_hand*."""
@@ -188,8 +196,8 @@ class Drain:
 
     # -- settling -------------------------------------------------------------------------------
 
-    async def _settle_on(self, db: sql.Connection) -> None:
-        while True:
+    async def _settle_on(self, db: sql.Connection, stop: Stop) -> None:
+        while not self._over.is_set():
             await self._something_ended.wait()
             many = sum(len(accounts) for accounts in self._open.values()) > MANY
             await asyncio.sleep(SETTLE_MANY_SECONDS if many else SETTLE_SECONDS)
@@ -197,7 +205,7 @@ class Drain:
             touched, self._touched = self._touched, set()
             over = [batch_id for batch_id in touched if not self._open.get(batch_id)]
             async with self._settling:
-                settled = await asyncio.to_thread(self._settle, db, sorted(touched), over)
+                settled = await asyncio.to_thread(self._settle, db, sorted(touched), over, stop.reason)
             for batch_id in over:
                 self._open.pop(batch_id, None)
             if settled:
@@ -205,11 +213,11 @@ class Drain:
                 self._probing_since = None
                 self._work.set()
 
-    def _settle(self, db: sql.Connection, touched: list[int], over: list[int]) -> int:
+    def _settle(self, db: sql.Connection, touched: list[int], over: list[int], reason: str | None) -> int:
         with db.transaction():
             settled = inbox.settle(db, touched, again_after=PARKED_AGAIN)
             if over:
-                inbox.put_back(db, owner=self._owner, batch_ids=over, after=UNFINISHED_AGAIN, reason=None)
+                inbox.put_back(db, owner=self._owner, batch_ids=over, after=UNFINISHED_AGAIN, reason=reason)
                 sql.run(db, "real_time/close_groups", batch_ids=over)
         return settled
 
@@ -229,11 +237,12 @@ class Drain:
         """Keep leases alive, wake what was parked, forget what is old; end when the provider file changes."""
         changed_at = self._provider_file.stat().st_mtime_ns
         turn = 0
-        while self._provider_file.stat().st_mtime_ns == changed_at:
+        while not self._over.is_set() and self._provider_file.stat().st_mtime_ns == changed_at:
             async with self._settling:
                 await asyncio.to_thread(self._tidy, db, turn, sorted(self._open))
             turn += 1
-            await asyncio.sleep(1.0)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), 1.0)
 
     def _tidy(self, db: sql.Connection, turn: int, ours: list[int]) -> None:
         with db.transaction():
