@@ -14,7 +14,18 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import cache, partial
 
-from benchmarks import archive, authenticate, bars, detection, extraction, ground, pages, real_time, sending
+from benchmarks import (
+    archive,
+    authenticate,
+    bars,
+    detection,
+    extraction,
+    ground,
+    in_airflow,
+    pages,
+    real_time,
+    sending,
+)
 from benchmarks.archive import OldMonth
 from benchmarks.bars import NAMES, Ratio
 from benchmarks.population import Population
@@ -92,6 +103,7 @@ def _measures(
     of_subscribers = (sending.durable_per_unlogged, sending.sender_per_wrk)
     of_old_month = (archive.archive_per_batched, archive.archive_writer_p99, archive.archive_writer_max_ms)
     of_portal = (authenticate.authenticate_p95_ms, authenticate.authenticate_p95_reset_ms)
+    of_airflow = (in_airflow.reset_subscription_s, in_airflow.real_time_gap_s)
     of_customers = (
         real_time.action_p99_ms,
         real_time.action_p99_ms_during_reset,
@@ -107,6 +119,7 @@ def _measures(
         **{one.__name__: partial(measure, one, subscribers) for one in of_subscribers},
         **{one.__name__: partial(measure, one, old_month) for one in of_old_month},
         **{one.__name__: partial(measure, one, portal) for one in of_portal},
+        **{one.__name__: partial(measure, one, portal) for one in of_airflow},
         # Last, since its requests stay in the log of the platform that the portal asks.
         pages.page_p95_ms.__name__: lambda: pages.page_p95_ms(
             portal(), options.accounts, tell, repetitions=repetitions

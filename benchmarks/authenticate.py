@@ -26,6 +26,7 @@ from demo.launcher.stack import Stack
 from provisioner.adapters import sql
 
 SUBSCRIPTIONS = 2000
+ROTATION_SECONDS = 15  # of the real-time lane: an hour is too long to wait for
 QUESTIONS = 300
 WARM_UP = 20
 ENOUGH_DURING = 100  # questions, below which a p95 says nothing
@@ -106,7 +107,7 @@ def running(tell: Tell) -> Iterator[Question]:
         folder.chmod(0o711)  # PostgreSQL runs as an unprivileged user, who must pass through
     runtime = Runtime(folder / "stack")
     try:
-        stack = Stack(runtime, Wanted(subscriptions=SUBSCRIPTIONS), tell)
+        stack = Stack(runtime, Wanted(subscriptions=SUBSCRIPTIONS, rotation_seconds=ROTATION_SECONDS), tell)
         environment = stack.start()
         provisioning = str(conninfo_to_dict(stack.pages_dsn)["dbname"])
         with psycopg.connect(environment.crm_dsn, autocommit=True) as crm:

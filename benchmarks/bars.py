@@ -55,6 +55,15 @@ BARS = (
         at_most=True,
         says="the same beside a full reset run",
     ),
+    Bar(
+        name="reset_subscription_s",
+        limit=5,
+        at_most=True,
+        says="trigger of a single reset to its last request",
+    ),
+    Bar(
+        name="real_time_gap_s", limit=5, at_most=True, says="an action's longest wait while the lane rotates"
+    ),
     Bar(name="page_p95_ms", limit=200, at_most=True, says="a page of requests, p95 in milliseconds"),
     Bar(name="action_p99_ms", limit=50, at_most=True, says="commit of an action to Tucano has it, p99"),
     Bar(

@@ -35,7 +35,13 @@ class Airflow:
     """Airflow on one port, with its own tables in *metadata_dsn*."""
 
     def __init__(
-        self, runtime: Runtime, *, port: int, metadata_dsn: str, timezone: str | None = None
+        self,
+        runtime: Runtime,
+        *,
+        port: int,
+        metadata_dsn: str,
+        timezone: str | None = None,
+        rotation_seconds: int | None = None,
     ) -> None:
         self.runtime = runtime
         self.url = f"http://{LOOPBACK}:{port}"
@@ -45,6 +51,8 @@ class Airflow:
         self._environment = plain_environment() | self._settings(port, metadata_dsn)
         if timezone:
             self._environment["PROVISIONING_TIMEZONE"] = timezone
+        if rotation_seconds:
+            self._environment["PROVISIONING_ROTATION_SECONDS"] = str(rotation_seconds)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def begin_migration(self) -> None:

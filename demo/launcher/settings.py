@@ -32,6 +32,7 @@ class Wanted:
     subscriptions: int = SUBSCRIPTIONS
     airflow_port: int | None = None
     timezone: str | None = None
+    rotation_seconds: int | None = None
 
     @classmethod
     def read(cls, variables: Mapping[str, str] | None = None, *, own_secrets: Collection[str] = ()) -> Self:
@@ -60,6 +61,7 @@ class Wanted:
             subscriptions=_number(given, "DEMO_SUBSCRIPTIONS", least=100) or SUBSCRIPTIONS,
             airflow_port=_number(given, "AIRFLOW_PORT", least=1),
             timezone=given.get("PROVISIONING_TIMEZONE"),
+            rotation_seconds=_number(given, "PROVISIONING_ROTATION_SECONDS", least=10),
         )
 
 

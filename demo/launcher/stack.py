@@ -88,6 +88,7 @@ class Stack:
             port=port,
             metadata_dsn=server.dsn("airflow", "airflow"),
             timezone=self.wanted.timezone,
+            rotation_seconds=self.wanted.rotation_seconds,
         )
         self.airflow.begin_migration()
 

@@ -16,6 +16,7 @@ from demo.launcher.simulator import Control
 from demo.launcher.stack import Stack
 
 SUBSCRIPTIONS = 300
+ROTATION_SECONDS = 10  # of the real-time lane, which is paused until a test unpauses it
 RUN_SECONDS = 600  # a run takes half a minute on an idle machine
 
 
@@ -38,7 +39,11 @@ class StartedStack:
 def stack(runtime_folder: Path) -> Iterator[StartedStack]:
     """PostgreSQL, a CRM of 300 subscriptions, the simulator and Airflow; stopped at the end of the session."""
     runtime = Runtime(runtime_folder / "stack")
-    started = Stack(runtime, Wanted(subscriptions=SUBSCRIPTIONS, airflow_port=None), print)
+    started = Stack(
+        runtime,
+        Wanted(subscriptions=SUBSCRIPTIONS, airflow_port=None, rotation_seconds=ROTATION_SECONDS),
+        print,
+    )
     try:
         environment = started.start()
         yield StartedStack(

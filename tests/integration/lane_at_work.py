@@ -44,6 +44,10 @@ class Lane:
         except BaseException as error:
             self.error = error
 
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
     def end(self, why: str = "test") -> dict[str, Any]:
         self._why = why
         self._thread.join(PATIENCE_SECONDS)

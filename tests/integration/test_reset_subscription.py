@@ -91,6 +91,21 @@ def test_force_asks_for_everything_again_and_tells_what_was_there(stage: Stage) 
     assert result["already"] == 3
 
 
+def test_force_asks_for_each_option_by_itself_and_is_no_failure_where_all_were_there(stage: Stage) -> None:
+    number = stage.subscriber("GEOLOGICAL", "NEWS", boxes={})
+    reset(stage, number)
+    stage.forget_sent()
+
+    result = reset(stage, number, force=True)
+
+    assert stage.sent(number) == [
+        "CREATE_ACCOUNT",
+        "ACTIVATE_OPTIONS(VP1, [GEOLOGICAL])",
+        "ACTIVATE_OPTIONS(VP1, [NEWS])",
+    ]
+    assert result["already"] == 3
+
+
 def test_force_takes_away_what_was_ever_given_and_is_not_wanted(stage: Stage) -> None:
     number = stage.subscriber("GEOLOGICAL", "ENTERTAIN")
     reset(stage, number)

@@ -89,6 +89,9 @@ def plan_everything(
 
     *ever* is everything that was ever acknowledged for the account; what of it is not wanted is taken away. The cure
     when the platform lost its data: "already so" answers then show how much was really missing.
+
+    One request an option: of a list that is refused as "already so" without naming its options nobody knows which of
+    them were missing, and known state, which may be wrong here, cannot tell.
     """
     unlimited: Mapping[DistributorCode, int | None] = {}
     given = plan(
@@ -98,6 +101,7 @@ def plan_everything(
         subscriber=subscriber,
         maximum_devices=unlimited,
         swap_order=swap_order,
+        single_options=True,
     )
     held = AccountState(
         exists=True, options=ever.options | target.options, materials=ever.materials | target.materials
@@ -111,6 +115,7 @@ def plan_everything(
             subscriber=subscriber,
             maximum_devices=unlimited,
             swap_order=swap_order,
+            single_options=True,
         )
         if isinstance(command, SuspendOptions | RemoveMaterial)
     ]

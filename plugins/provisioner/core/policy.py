@@ -114,7 +114,12 @@ LANE_BACK_OFF_FIRST_SECONDS: Final = 1.0
 LANE_BACK_OFF_LONGEST_SECONDS: Final = 30.0
 # Who pauses the lane sees it end within five seconds: so long an answer of Tucano is waited for.
 LANE_LAST_ANSWERS_SECONDS: Final = 3.0
-# A run of the lane ends after this long and the next one begins: new credentials, code and logs are taken up.
+# What a person must mend (a password, the provider file) lets actions wait, and the lane tries again; once it has
+# lasted for this long its run ends red, so that whoever watches runs hears of it: twelve times an hour, no oftener.
+LANE_MISTAKE_SECONDS: Final = 300.0
+# A run of the lane ends after this long and the next one begins: new code and logs are taken up. An operator may
+# choose a shorter time (PROVISIONING_ROTATION_SECONDS), not one in which a run would do little else than begin.
 LANE_ROTATION_SECONDS: Final = 3_600.0
+LANE_SHORTEST_SECONDS: Final = 10.0
 # Done actions are kept so long to be looked at; far longer than any stretch of the feed that is read again.
 ACTIONS_KEPT_DAYS: Final = 7

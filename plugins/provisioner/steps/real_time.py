@@ -2,7 +2,9 @@
 
 Two hands that do not wait for each other: one copies actions from the CRM's feed to the inbox, the other drains the
 inbox. Each goes on by itself after a failure, later each time, so that actions are kept while Tucano is down and
-nothing spins. It ends within five seconds when told to; what it had in hand is free for the next one at once.
+nothing spins. What only a person can mend (a password, the provider file) is tried again in the same way, and ends the
+run as a failed one when it has lasted for minutes. It ends within five seconds when told to; what it had in hand is
+free for the next one at once.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import uvloop
 from provisioner.adapters import claims, sql
 from provisioner.adapters.connections import Connections
 from provisioner.core import policy
-from provisioner.core.errors import ProvisioningError
+from provisioner.core.errors import ConfigurationError, ProvisioningError
 from provisioner.steps import load_provider
 from provisioner.steps.real_time_drain import Drain
 from provisioner.steps.real_time_feed import Feed
@@ -42,13 +44,18 @@ def run(
     should_end: ShouldEnd = lambda: None,
     lasts_seconds: float | None = policy.LANE_ROTATION_SECONDS,
     provider_file: Path = load_provider.PROVIDER_FILE,
+    connect_again: Callable[[], Connections] | None = None,
+    mistake_seconds: float = policy.LANE_MISTAKE_SECONDS,
 ) -> dict[str, Any]:
     """Work until *should_end* (asked each second) gives a reason, SIGTERM comes or *lasts_seconds* are over.
 
     Returns why it ended and how many actions came and went through. Troubles of Tucano and of the databases do not end
-    it: they are told in real_time_lane.last_error and tried again.
+    it: they are told in real_time_lane.last_error and tried again, with what *connect_again* gives then: a password
+    that was changed counts at once. Raises ConfigurationError where something is set up wrong for *mistake_seconds*.
     """
-    lane = _Lane(connections, run_id, should_end, lasts_seconds, provider_file)
+    lane = _Lane(
+        connections, run_id, should_end, lasts_seconds, provider_file, connect_again, mistake_seconds
+    )
     return uvloop.run(lane.run())
 
 
@@ -60,12 +67,17 @@ class _Lane:
         should_end: ShouldEnd,
         lasts_seconds: float | None,
         provider_file: Path,
+        connect_again: Callable[[], Connections] | None,
+        mistake_seconds: float,
     ) -> None:
         self._connections = connections
         self._run_id = run_id
         self._should_end = should_end
         self._lasts_seconds = lasts_seconds
         self._provider_file = provider_file
+        self._connect_again = connect_again
+        self._mistake_seconds = mistake_seconds
+        self._mistake: ConfigurationError | None = None
         self._owner = claims.new_owner()
         self._started_at = datetime.now(UTC)
         self._ending = asyncio.Event()
@@ -74,7 +86,7 @@ class _Lane:
         self._errors: dict[str, str] = {}
         self._came = self._went_through = 0
         self._came_before = 0
-        self._feed = Feed(connections, self._ending, self._on_new)
+        self._feed = Feed(self._ending, self._on_new)
 
     async def run(self) -> dict[str, Any]:
         """Run both hands and the watch; return what came of it."""
@@ -90,6 +102,8 @@ class _Lane:
             finally:
                 self._ending.set()
                 await asyncio.gather(*hands)
+        if self._mistake is not None:
+            raise self._mistake
         return {"ended": self._why_ended, "actions": self._came, "done": self._went_through}
 
     def _end(self, why: str) -> None:
@@ -102,7 +116,7 @@ class _Lane:
         self._work.set()
 
     async def _read(self) -> None:
-        await self._feed.run(self._on_look)
+        await self._feed.run(self._connections, self._on_look)
 
     def _on_look(self) -> None:
         self._errors.pop("feed", None)
@@ -110,12 +124,10 @@ class _Lane:
     async def _drain(self) -> None:
         drain = Drain(
             self._connections,
-            owner=self._owner,
             run_id=self._run_id,
             provider_file=self._provider_file,
             ending=self._ending,
             work=self._work,
-            probing="drain" in self._errors,
             on_settled=self._settled,
         )
         await drain.run()
@@ -127,18 +139,27 @@ class _Lane:
     async def _again_and_again(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Do *work* until the end; after a failure again, later each time, until it has gone well for a while."""
         failures = 0
+        mistaken_since: float | None = None
         while not self._ending.is_set():
             try:
                 await work()
                 failures = 0
             except (ProvisioningError, psycopg.Error) as error:
                 if name not in self._errors:
-                    failures = 0
+                    failures, mistaken_since = 0, None
                 failures += 1
                 text = (
                     str(error) if isinstance(error, ProvisioningError) else f"{type(error).__name__}: {error}"
                 )
                 self._errors[name] = " ".join(text.split())
+                if not isinstance(error, ConfigurationError):
+                    mistaken_since = None
+                elif mistaken_since is None:
+                    mistaken_since = time.monotonic()
+                elif time.monotonic() - mistaken_since >= self._mistake_seconds:
+                    self._mistake = error
+                    self._end("something is set up wrong")
+                    return
                 seconds = min(
                     policy.LANE_BACK_OFF_FIRST_SECONDS * 2 ** (failures - 1),
                     policy.LANE_BACK_OFF_LONGEST_SECONDS,
@@ -146,6 +167,17 @@ class _Lane:
                 log.warning("%s: %s; tried again in %.0f s", name, self._errors[name], seconds)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._ending.wait(), seconds)
+                await self._take_up_connections()
+
+    async def _take_up_connections(self) -> None:
+        """Ask for the connections anew: whoever mended one does not have to start the lane again."""
+        if self._connect_again is None or self._ending.is_set():
+            return
+        try:
+            self._connections = await asyncio.to_thread(self._connect_again)
+        except Exception as error:
+            # Whatever Airflow says: those of before may still serve.
+            log.warning("the connections cannot be asked for: %s", type(error).__name__)
 
     async def _watch(self) -> None:
         """Tell each second that the lane is alive, and end it when it should."""

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from provisioner.adapters import actions, inbox, sql
-from provisioner.adapters.batches import REAL_TIME, Batch, Item
+from provisioner.adapters import claims, inbox, sql
+from provisioner.adapters.batches import Item
 from provisioner.adapters.connections import Connections
-from provisioner.adapters.inbox import Taken
 from provisioner.core import policy
 from provisioner.core.errors import ConfigurationError, PlatformUnavailable
 from provisioner.core.model import AccountId, Provider, SubscriptionNumber
-from provisioner.failpoint import failpoint
 from provisioner.steps import load_provider
 from provisioner.steps.drafting import Task
 from provisioner.steps.real_time_gate import HOUR, SlidingGate
+from provisioner.steps.real_time_group import LEASE, Groups
 from provisioner.steps.real_time_sending import RealTimeDispatch
+from provisioner.steps.sending import Stop
 
-LEASE = timedelta(seconds=policy.ACTION_LEASE_SECONDS)
 PARKED_AGAIN = timedelta(seconds=policy.PARKED_AGAIN_SECONDS)
 # What an account left unfinished (somebody else held it for a minute) is taken up again after this long.
 UNFINISHED_AGAIN = timedelta(seconds=1)
 ABANDONED = timedelta(minutes=15)
+# While one action tries a platform alone, another one joins it after each of these: an account that gets no answer must
+# not keep all others waiting, and a platform that is dead is asked by few.
+PROBE_SECONDS = 5.0
 # Actions are closed so long after their accounts, many in one statement where there are many.
 SETTLE_SECONDS = 0.02
 SETTLE_MANY_SECONDS = 0.25
@@ -41,28 +43,29 @@ class Drain:
         self,
         connections: Connections,
         *,
-        owner: str,
         run_id: str,
         provider_file: Path,
         ending: asyncio.Event,
         work: asyncio.Event,
-        probing: bool,
         on_settled: Callable[[int], None],
     ) -> None:
         self._on_settled = on_settled
         self._connections = connections
-        self._owner = owner
-        self._run_id = run_id
+        # A name of this session's own: under the lane's, claims that an earlier one lost with its connections would be
+        # renewed for good, and its groups would have the names of ours.
+        self._owner = claims.new_owner()
+        self._groups = Groups(owner=self._owner, run_id=run_id)
         self._provider_file = provider_file
         self._ending = ending
         self._work = work
-        # After a failure one action is tried alone: a platform that is still down is not asked by hundreds.
-        self._probing = probing
-        self._groups = 0
+        # One action is tried alone at first: a platform that is down, or that locks a user out after some wrong
+        # passwords, is not asked by hundreds.
+        self._probing_since: float | None = time.monotonic()
         self._in_hand: dict[SubscriptionNumber, int] = {}
         self._open: dict[int, set[AccountId]] = {}
         self._touched: set[int] = set()
         self._something_ended = asyncio.Event()
+        self._over = asyncio.Event()
         # One connection serves one thread at a time.
         self._settling = asyncio.Lock()
 
@@ -78,7 +81,7 @@ class Drain:
             source.autocommit = naming.autocommit = True
             provider, base = await asyncio.to_thread(self._begin, db["settling"])
             task = Task(
-                batch=_batch(0, self._run_id, provider),
+                batch=self._groups.nothing_yet(provider),
                 provider=provider,
                 owner=self._owner,
                 gate=SlidingGate(provider, base),
@@ -103,25 +106,30 @@ class Drain:
         naming: sql.Connection,
     ) -> None:
         sending = asyncio.create_task(dispatch.run(self._connections.tucano))
+        told = asyncio.create_task(self._ending.wait())
         hands = [
             asyncio.create_task(self._take_on(dispatch, task, taking, naming)),
-            asyncio.create_task(self._settle_on(settling)),
+            asyncio.create_task(self._settle_on(settling, dispatch.stop)),
             asyncio.create_task(self._keep(settling)),
-            asyncio.create_task(self._ending.wait()),
         ]
         try:
-            await asyncio.wait([sending, *hands], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([sending, told, *hands], return_when=asyncio.FIRST_COMPLETED)
         finally:
             dispatch.stop.event.set()
+            # The hands end by themselves: what a thread of theirs is just taking would be given back by nobody.
+            self._over.set()
+            self._work.set()
+            self._something_ended.set()
             # An answer that does not come in time is asked for by whoever comes next, under the request's number.
             await asyncio.wait([sending], timeout=policy.LANE_LAST_ANSWERS_SECONDS)
-            for one in (sending, *hands):
-                one.cancel()
-            results = await asyncio.gather(sending, *hands, return_exceptions=True)
+            sending.cancel()
+            told.cancel()
+            results = await asyncio.gather(sending, told, *hands, return_exceptions=True)
             reason = dispatch.stop.reason
             await asyncio.to_thread(self._give_up, settling, reason)
         if reason:
-            raise (ConfigurationError if dispatch.stop.credentials else PlatformUnavailable)(reason)
+            mistaken = dispatch.stop.credentials or dispatch.stop.numbers
+            raise (ConfigurationError if mistaken else PlatformUnavailable)(reason)
         for result in results:
             if isinstance(result, Exception):
                 raise result
@@ -143,74 +151,28 @@ class Drain:
     async def _take_on(
         self, dispatch: RealTimeDispatch, task: Task, taking: sql.Connection, naming: sql.Connection
     ) -> None:
-        while True:
+        while not self._over.is_set():
             self._work.clear()
-            limit = 1 if self._probing else policy.ACTIONS_A_GROUP
-            if dispatch.in_hand <= limit // 2:
+            limit = self._most_at_once(dispatch.in_hand)
+            if limit:
                 found, group = await asyncio.to_thread(
-                    self._take, task, taking, naming, limit, tuple(self._in_hand)
+                    self._groups.open, task, taking, naming, limit, tuple(self._in_hand)
                 )
                 if group is not None:
                     self._take_in_hand(*group)
                     dispatch.offer(*group)
-                if found == limit and not self._probing:
+                if found == policy.ACTIONS_A_GROUP:
                     continue
-            try:
-                await asyncio.wait_for(self._work.wait(), policy.POLL_SECONDS)
-            except TimeoutError:
-                continue
+            if not self._over.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._work.wait(), policy.POLL_SECONDS)
 
-    def _take(
-        self,
-        task: Task,
-        db: sql.Connection,
-        naming: sql.Connection,
-        limit: int,
-        in_hand: tuple[SubscriptionNumber, ...],
-    ) -> tuple[int, tuple[Task, list[Item]] | None]:
-        """Lease waiting actions and open the batch of their accounts; all actions of an account are one item."""
-        with db.transaction():
-            # Lost in a crash of the server, a lease is no loss; what follows is flushed with the requests.
-            db.execute("SET LOCAL synchronous_commit = off")
-            taken = inbox.take(db, owner=self._owner, lease=LEASE, limit=limit, in_hand=in_hand)
-            if not taken:
-                return 0, None
-            asked = sorted({number for one in taken for number in one.subscription_numbers})
-            account_by_number = actions.find_accounts(naming, asked)
-            wanted = {one.transaction_reference: _accounts(one, account_by_number) for one in taken}
-            if unknown := [one for one in taken if not wanted[one.transaction_reference]]:
-                inbox.park(db, {one.transaction_reference: _not_there(one) for one in unknown})
-            known = {reference: accounts for reference, accounts in wanted.items() if accounts}
-            if not known:
-                return len(taken), None
-            numbers: dict[AccountId, list[SubscriptionNumber]] = {}
-            touched = {account for accounts in known.values() for account in accounts}
-            for number, account in sorted(account_by_number.items()):
-                if account in touched:
-                    numbers.setdefault(account, []).append(number)
-            self._groups += 1
-            run_id = f"{self._run_id} {self._owner.rpartition(':')[2]}-{self._groups}"
-            batch_id = inbox.open_group(
-                db,
-                run_id=run_id,
-                requested_by=taken[0].performed_by if len(taken) == 1 else "real time",
-                parameters=_told(taken),
-                provider_hash=task.provider.hash,
-                numbers_by_account=numbers,
-                accounts_by_reference=known,
-            )
-            failpoint("group.written")
-        failpoint("group.committed")
-        items = [
-            Item(
-                account=account,
-                subscription_numbers=tuple(of_account),
-                allowed_removals=None,
-                batch_id=batch_id,
-            )
-            for account, of_account in numbers.items()
-        ]
-        return len(taken), (replace(task, batch=_batch(batch_id, run_id, task.provider)), items)
+    def _most_at_once(self, in_hand: int) -> int:
+        """Return how many actions may be taken now, with so many accounts *in_hand*."""
+        if self._probing_since is not None:
+            joined = int((time.monotonic() - self._probing_since) / PROBE_SECONDS)
+            return 1 if in_hand <= joined else 0
+        return policy.ACTIONS_A_GROUP if in_hand <= policy.ACTIONS_A_GROUP // 2 else 0
 
     def _take_in_hand(self, task: Task, items: list[Item]) -> None:
         self._open[task.batch.batch_id] = {item.account for item in items}
@@ -234,8 +196,8 @@ class Drain:
 
     # -- settling -------------------------------------------------------------------------------
 
-    async def _settle_on(self, db: sql.Connection) -> None:
-        while True:
+    async def _settle_on(self, db: sql.Connection, stop: Stop) -> None:
+        while not self._over.is_set():
             await self._something_ended.wait()
             many = sum(len(accounts) for accounts in self._open.values()) > MANY
             await asyncio.sleep(SETTLE_MANY_SECONDS if many else SETTLE_SECONDS)
@@ -243,19 +205,19 @@ class Drain:
             touched, self._touched = self._touched, set()
             over = [batch_id for batch_id in touched if not self._open.get(batch_id)]
             async with self._settling:
-                settled = await asyncio.to_thread(self._settle, db, sorted(touched), over)
+                settled = await asyncio.to_thread(self._settle, db, sorted(touched), over, stop.reason)
             for batch_id in over:
                 self._open.pop(batch_id, None)
             if settled:
                 self._on_settled(settled)
-                self._probing = False
+                self._probing_since = None
                 self._work.set()
 
-    def _settle(self, db: sql.Connection, touched: list[int], over: list[int]) -> int:
+    def _settle(self, db: sql.Connection, touched: list[int], over: list[int], reason: str | None) -> int:
         with db.transaction():
             settled = inbox.settle(db, touched, again_after=PARKED_AGAIN)
             if over:
-                inbox.put_back(db, owner=self._owner, batch_ids=over, after=UNFINISHED_AGAIN, reason=None)
+                inbox.put_back(db, owner=self._owner, batch_ids=over, after=UNFINISHED_AGAIN, reason=reason)
                 sql.run(db, "real_time/close_groups", batch_ids=over)
         return settled
 
@@ -275,11 +237,12 @@ class Drain:
         """Keep leases alive, wake what was parked, forget what is old; end when the provider file changes."""
         changed_at = self._provider_file.stat().st_mtime_ns
         turn = 0
-        while self._provider_file.stat().st_mtime_ns == changed_at:
+        while not self._over.is_set() and self._provider_file.stat().st_mtime_ns == changed_at:
             async with self._settling:
                 await asyncio.to_thread(self._tidy, db, turn, sorted(self._open))
             turn += 1
-            await asyncio.sleep(1.0)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), 1.0)
 
     def _tidy(self, db: sql.Connection, turn: int, ours: list[int]) -> None:
         with db.transaction():
@@ -296,64 +259,3 @@ class Drain:
         abandoned = [batch_id for (batch_id,) in sql.rows(db, "real_time/list_abandoned", after=ABANDONED)]
         if abandoned:
             sql.run(db, "real_time/close_groups", batch_ids=abandoned)
-
-
-def _accounts(one: Taken, account_by_number: Mapping[SubscriptionNumber, AccountId]) -> list[AccountId]:
-    """Return the accounts that an action concerns; none where the CRM's extract does not have its subscription."""
-    if one.subscription_number not in account_by_number:
-        return []
-    return sorted(
-        {account_by_number[number] for number in one.subscription_numbers if number in account_by_number}
-    )
-
-
-def _not_there(one: Taken) -> str:
-    return (
-        f"subscription {one.subscription_number} is not in the CRM's extract: nothing is sent; find out why it is not "
-        "extracted, or why the action names it"
-    )
-
-
-def _told(taken: Iterable[Taken]) -> dict[str, Any]:
-    """Return what a batch says about the actions that caused it."""
-    all_of_them = list(taken)
-    if len(all_of_them) == 1:
-        (one,) = all_of_them
-        return {
-            "actions": 1,
-            "transaction_reference": one.transaction_reference,
-            "behaviour": one.behaviour,
-            "subscription_number": one.subscription_number,
-        }
-    return {
-        "actions": len(all_of_them),
-        "first": all_of_them[0].transaction_reference,
-        "last": all_of_them[-1].transaction_reference,
-    }
-
-
-def _batch(batch_id: int, run_id: str, provider: Provider) -> Batch:
-    """Return a batch of the lane as it was written, without asking for it."""
-    return Batch(
-        batch_id=batch_id,
-        cause=REAL_TIME,
-        run_id=run_id,
-        parameters={},
-        filtered=True,
-        dry_run=False,
-        provider_hash=provider.hash,
-        stage="GUARDED",
-        extracted_rows=None,
-        rejected_rows=None,
-        counted_rows=None,
-        landed_accounts=None,
-        duplicate_keys=(),
-        extract_whole=None,
-        not_whole_because=(),
-        out_of_sync=None,
-        plan_hash=None,
-        held_because=None,
-        platform_down=None,
-        failures=(),
-        document=None,
-    )

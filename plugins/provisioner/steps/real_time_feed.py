@@ -39,10 +39,7 @@ log = logging.getLogger(__name__)
 class Feed:
     """Reads the feed until *ending* is set; *on_new* hears how many actions came."""
 
-    def __init__(
-        self, connections: Connections, ending: asyncio.Event, on_new: Callable[[int], None]
-    ) -> None:
-        self._connections = connections
+    def __init__(self, ending: asyncio.Event, on_new: Callable[[int], None]) -> None:
         self._ending = ending
         self._on_new = on_new
         self._woken = asyncio.Event()
@@ -54,13 +51,13 @@ class Feed:
         """Return LISTEN where the CRM's wake-ups arrive, else POLL."""
         return "LISTEN" if self._listens and self._silent_looks < SILENT_LOOKS else "POLL"
 
-    async def run(self, on_alive: Callable[[], None]) -> None:
+    async def run(self, connections: Connections, on_alive: Callable[[], None]) -> None:
         """Read until the end; *on_alive* is called after each look that worked."""
-        listening = asyncio.create_task(self._listen())
+        listening = asyncio.create_task(self._listen(connections.crm_dsn))
         try:
             with ExitStack() as opened:
-                source = await asyncio.to_thread(opened.enter_context, self._connections.crm())
-                db = await asyncio.to_thread(opened.enter_context, self._connections.provisioning())
+                source = await asyncio.to_thread(opened.enter_context, connections.crm())
+                db = await asyncio.to_thread(opened.enter_context, connections.provisioning())
                 source.autocommit = True
                 reader = _Reader(source, db)
                 await asyncio.to_thread(reader.begin)
@@ -77,10 +74,10 @@ class Feed:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
 
-    async def _listen(self) -> None:
+    async def _listen(self, crm_dsn: str) -> None:
         while True:
             try:
-                async with actions.listening(self._connections.crm_dsn) as notifications:
+                async with actions.listening(crm_dsn) as notifications:
                     self._listens = True
                     # Whatever was committed before this is found by the look that follows.
                     self._woken.set()
