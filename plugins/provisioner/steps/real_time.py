@@ -110,7 +110,9 @@ class _Lane:
     async def _drain(self) -> None:
         drain = Drain(
             self._connections,
-            owner=self._owner,
+            # Another one each time: claims are renewed by owner, and what a session that lost its database had in hand
+            # must become free.
+            owner=claims.new_owner(),
             run_id=self._run_id,
             provider_file=self._provider_file,
             ending=self._ending,
