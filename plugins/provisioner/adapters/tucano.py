@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import aiohttp
 
@@ -14,6 +16,8 @@ from provisioner.core.outcome import TransportFailure
 from provisioner.core.wire import Answer, parse_answer
 
 PATH = "/api/v1/requests"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,23 @@ class TucanoClient:
             return TransportFailure(sent=True, reason=f"connection broke: {type(error).__name__}")
 
 
+class Connector(aiohttp.TCPConnector):
+    """Gives no connection on which something came while nobody asked.
+
+    A proxy that says 408 to an idle connection, or a server that answers twice, would be taken for the answer to
+    the next request, and each request after that would get the answer of the one before.
+    """
+
+    async def connect(self, *given: Any, **named: Any) -> aiohttp.connector.Connection:
+        """Return a connection with nothing unread."""
+        while True:
+            connection = await super().connect(*given, **named)
+            if connection.protocol is None or not connection.protocol.should_close:
+                return connection
+            log.warning("Tucano sent an answer that nobody had asked for: that connection is closed")
+            connection.close()
+
+
 @asynccontextmanager
 async def connect(endpoint: Endpoint, *, in_flight: int) -> AsyncIterator[TucanoClient]:
     """Open a client with at most *in_flight* connections; closes them at the end."""
@@ -69,7 +90,7 @@ async def connect(endpoint: Endpoint, *, in_flight: int) -> AsyncIterator[Tucano
     )
     async with aiohttp.ClientSession(
         headers={"Authorization": aiohttp.encode_basic_auth(endpoint.user, endpoint.password)},
-        connector=aiohttp.TCPConnector(limit=in_flight),
+        connector=Connector(limit=in_flight),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=timeout,
         # Proxies of the environment would see the credentials; the platform is reached directly.
