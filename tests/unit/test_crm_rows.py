@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from provisioner.adapters.crm_rows import parse_row
 from provisioner.core.model import RejectedReason, RejectedRow, Subscriber, Subscription

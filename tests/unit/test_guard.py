@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from provisioner.core.guard import PlannedChange, Proof, judge, not_whole_because, release
 from provisioner.core.model import RemoveMaterial, SuspendOptions

@@ -11,8 +11,7 @@ import math
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from demo.simulator.capacity import Capacity
 from provisioner.core import pacing, policy

@@ -6,8 +6,7 @@ from collections import Counter
 from functools import reduce
 from itertools import pairwise
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from provisioner.core import policy
 from provisioner.core.guard import release

@@ -15,6 +15,7 @@ from provisioner.core import wire
 from provisioner.core.faults import (
     PROVIDER_FILE,
     Fault,
+    check_distributors as check_distributors,
     check_values,
     invalid,
     no_distributor,
@@ -23,7 +24,6 @@ from provisioner.core.faults import (
     two_places,
     unknown_distributor,
 )
-from provisioner.core.faults import check_distributors as check_distributors
 from provisioner.core.model import (
     ACTIVE_SERVICE,
     ACTIVE_SUBSCRIPTION,

@@ -20,8 +20,7 @@ from provisioner.core.model import (
     SuspendOptions,
 )
 from provisioner.core.plan import apply
-from provisioner.core.wire import Answer as Answer
-from provisioner.core.wire import ErrorCode, Verdict
+from provisioner.core.wire import Answer as Answer, ErrorCode, Verdict
 
 # Our code for a refusal that names none.
 NO_ERROR_CODE: Final = "NO_ERROR_CODE"

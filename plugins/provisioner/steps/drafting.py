@@ -9,9 +9,7 @@ from typing import Protocol
 from provisioner.adapters import crm, sql
 from provisioner.adapters.batches import Batch
 from provisioner.adapters.request_log import OpenPlan, OpenRequest
-from provisioner.core import desired, guard
-from provisioner.core import distrust as distrusting
-from provisioner.core import plan as planning
+from provisioner.core import desired, distrust as distrusting, guard, plan as planning
 from provisioner.core.distrust import NOTHING, Distrust
 from provisioner.core.model import (
     ACTIVE_SUBSCRIPTION,

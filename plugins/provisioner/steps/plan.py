@@ -15,9 +15,7 @@ from typing import Any
 from provisioner.adapters import batches, request_log, sql
 from provisioner.adapters.batches import Landed, PlannedItem
 from provisioner.adapters.connections import Connections
-from provisioner.core import desired, policy, wire
-from provisioner.core import distrust as distrusting
-from provisioner.core import plan as planning
+from provisioner.core import desired, distrust as distrusting, plan as planning, policy, wire
 from provisioner.core.model import Command, Desired, Provider, Subscriber
 from provisioner.core.packing import removal_keys, unpack_materials, unpack_options, unpack_state
 from provisioner.failpoint import failpoint

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from provisioner.adapters import batches, sql
-from provisioner.core import guard, policy
-from provisioner.core import plan as planning
+from provisioner.core import guard, plan as planning, policy
 from provisioner.core.model import AccountId, Command, Provider
 from provisioner.core.packing import removal_keys
 from provisioner.steps.drafting import Draft, Task, unanswered

@@ -10,8 +10,7 @@ from typing import Any
 
 from provisioner.adapters import batches, crm, distrust, known_state, request_log, sql
 from provisioner.adapters.connections import Connections
-from provisioner.core import desired, wire
-from provisioner.core import plan as planning
+from provisioner.core import desired, plan as planning, wire
 from provisioner.core.distrust import NOTHING
 from provisioner.core.errors import ConfigurationError, SourceError
 from provisioner.core.model import (

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from provisioner.adapters import request_log
 from provisioner.adapters.request_log import OpenRequest
 from provisioner.adapters.tucano import TucanoClient
-from provisioner.core import outcome as outcomes
-from provisioner.core import pacing, policy
+from provisioner.core import outcome as outcomes, pacing, policy
 from provisioner.core.model import AccountId, AddMaterial, RemoveMaterial, SerialNumber, Settings
 from provisioner.core.outcome import Answer, Outcome, TransportFailure
 from provisioner.core.pacing import Width

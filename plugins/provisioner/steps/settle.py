@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from provisioner.adapters import request_log
 from provisioner.adapters.request_log import Closing, OpenRequest
-from provisioner.core import distrust as distrusting
-from provisioner.core import outcome as outcomes
-from provisioner.core import wire
+from provisioner.core import distrust as distrusting, outcome as outcomes, wire
 from provisioner.core.model import RequestState
 from provisioner.core.outcome import Answer, Outcome, TransportFailure
 from provisioner.core.plan import blocked_by_rejection
