@@ -80,6 +80,8 @@ def main() -> str | None:
         today - timedelta(days=90), today + timedelta(days=1),
     )  # fmt: skip
     requests = read(dsn, begins, ends)
+    if requests.empty:
+        return f"Nothing was answered from {begins} until before {ends}: name two other dates."
     print(plot_failures(requests, folder / "failures_by_week.png").round(1).to_string())
     print(plot_time_to_answer(requests, folder / "time_to_answer.png").round(2).to_string())
     return None

@@ -59,6 +59,28 @@ def test_a_month_with_rows_astray_is_not_moved_and_the_cure_brings_them_home(fil
     assert filled.count("request_log_2025_12") == 1
 
 
+def test_a_stray_of_an_archived_month_comes_home_once_a_person_has_set_its_time_right(
+    filled: OldRequests,
+) -> None:
+    move_month.run(filled.archive, "2026-01", RUN)
+    filled.close("S0000000001", "CHECKPOINT", at("2026-01-24 12:00"), state=AccountState())
+    with filled.archive.open() as db:
+        with pytest.raises(psycopg.errors.RaiseException, match="2026-01: that month is archived already"):
+            db.execute("SELECT * FROM rehome_stray_requests()")
+        (stray,) = db.execute("SELECT request_number, closed_at FROM request_log_default").fetchall()
+
+        # As docs/archive.md says.
+        db.execute(
+            "UPDATE request_log SET closed_at = '2026-02-27 10:00+00' WHERE request_number = %s AND closed_at = %s",
+            stray,
+        )
+
+    assert maintain_partitions.refuse_strays(filled.archive) == 0
+    assert filled.rows(
+        "SELECT tableoid::regclass::text FROM request_log WHERE request_number = %s", stray[0]
+    ) == [("request_log_2026_02",)]
+
+
 def test_partitions_are_made_ahead_though_rows_are_astray(filled: OldRequests) -> None:
     filled.close("S0000000001", "CHECKPOINT", at("2025-12-24 12:00"), state=AccountState())
     ((latest,),) = filled.rows(

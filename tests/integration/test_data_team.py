@@ -167,19 +167,30 @@ def test_each_of_twelve_questions_is_answered_from_hot_and_cold_alike(told: OldR
     assert {number: ask(told, number) for number in QUESTIONS} == ANSWERS
 
 
-def test_the_script_draws_two_plots_of_them(told: OldRequests, tmp_path: Path) -> None:
-    ran = subprocess.run(
-        [sys.executable, ROOT / "examples" / "plot_requests.py", tmp_path, "2026-01-01", "2026-03-01"],
-        env=os.environ | {"DATA_TEAM_DSN": told.dsn_of("data_team"), "MPLCONFIGDIR": str(tmp_path / "mpl")},
+def draw(old: OldRequests, folder: Path, *span: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, ROOT / "examples" / "plot_requests.py", folder, *span],
+        env=os.environ | {"DATA_TEAM_DSN": old.dsn_of("data_team"), "MPLCONFIGDIR": str(folder / "mpl")},
         capture_output=True,
         text=True,
         check=False,
     )
 
+
+def test_the_script_draws_two_plots_of_them(told: OldRequests, tmp_path: Path) -> None:
+    ran = draw(told, tmp_path, "2026-01-01", "2026-03-01")
+
     assert ran.returncode == 0, ran.stderr
     assert "16.7" in ran.stdout and "25.0" in ran.stdout and "600.0" in ran.stdout
     for plot in ("failures_by_week.png", "time_to_answer.png"):
         assert (tmp_path / plot).read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_script_says_so_where_there_is_nothing_to_draw(told: OldRequests, tmp_path: Path) -> None:
+    ran = draw(told, tmp_path, "2020-01-01", "2020-03-01")
+
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("Nothing was answered from 2020-01-01")
 
 
 # -- what must not be seen -------------------------------------------------------------------------

@@ -62,8 +62,13 @@ def give_lock_back(db: sql.Connection) -> None:
 
 
 def spend_memory(db: sql.Connection) -> None:
-    """Let this transaction fold in memory, and with no process but its own."""
+    """Let this transaction fold in memory, in one process."""
     sql.run(db, "archive/spend_memory")
+
+
+def use_one_core(db: sql.Connection) -> None:
+    """Let this session read with no process but its own."""
+    sql.run(db, "archive/use_one_core")
 
 
 def log_position(db: sql.Connection) -> int:
@@ -134,7 +139,7 @@ def see_snapshot_of(witness: sql.Connection, db: sql.Connection) -> None:
     (name,) = sql.one(db, "archive/export_snapshot")
     witness.execute(compose.SQL("SET TRANSACTION SNAPSHOT {}").format(compose.Literal(name)))
     # The snapshot is taken over with the first statement, and must be before the other session ends.
-    sql.run(witness, "archive/spend_memory")
+    sql.run(witness, "archive/read_log_position")
 
 
 def size(db: sql.Connection, table: str) -> int:

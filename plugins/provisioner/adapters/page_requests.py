@@ -21,11 +21,6 @@ class RequestFilter:
     signature: str | None = None
     subscription: str | None = None
 
-    @property
-    def only_rejected(self) -> bool:
-        """Tell whether only refused or unsent requests can be meant."""
-        return self.state in ("REJECTED", "NOT_SENT") or self.error is not None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRow:
@@ -80,11 +75,9 @@ def list_requests(
     before: int | None = None,
 ) -> list[RequestRow]:
     """Return requests of a batch, or of all, newest first, those before position *before*."""
-    name, parameters = _question(wanted, batch_id)
+    parameters = asdict(wanted) | {"batch_id": batch_id, "before": before, "row_limit": row_limit}
     # Planned for these very values each time: with none of them known, an index for a rare one is not thought of.
-    cursor = db.execute(
-        sql.statement(name), parameters | {"before": before, "row_limit": row_limit}, prepare=False
-    )
+    cursor = db.execute(sql.statement("pages/list_requests"), parameters, prepare=False)
     return as_rows(RequestRow, cursor.fetchall())
 
 
@@ -107,9 +100,3 @@ def list_failed_subscriptions(
         row_limit=row_limit,
     )
     return [number for (number,) in found]
-
-
-def _question(wanted: RequestFilter, batch_id: int | None) -> tuple[str, dict[str, Any]]:
-    if batch_id is None:
-        return "pages/list_requests", asdict(wanted) | {"rejected": wanted.only_rejected}
-    return "pages/list_batch_requests", asdict(wanted) | {"batch_id": batch_id}

@@ -75,7 +75,8 @@ def proof_and_content(
     """
 
     def theirs() -> tuple[_Half, Content]:
-        return _other_half(witness), archive.content(witness, month, tier="hot")
+        content = archive.content(witness, month, tier="hot")
+        return _other_half(witness), content
 
     archive.spend_memory(db)
     things, (half, content) = side_by_side(witness, lambda: archive.folded_things(db), theirs, gently=gently)

@@ -33,11 +33,13 @@ def run(connection: ArchiveConnection, month_text: str, run: Run) -> dict[str, i
         _refuse_unless_whole(db, month)
         swap_month.check_bounds(db, month)
         gently = archivist.is_written_since(db, position)
-        with _witness(connection) as witness:
+        if gently:
+            archive.use_one_core(db)
+        with _witness(connection, gently=gently) as witness:
             moved, proof = _swap(db, witness, month, run, gently=gently)
             failpoint("archive.after_commit")
             with return_month.unless_proven(db, moved):
-                after, again = _look_again(db, witness, moved, proof, gently=gently)
+                after, again = _look_again(db, witness, moved, proof)
         seconds = time.monotonic() - began
         archive.complete(db, moved.manifest_number, after=after, proof=again, seconds=seconds)
         failpoint("archive.after_look_back")
@@ -56,10 +58,13 @@ def _refuse_unless_whole(db: sql.Connection, month: Month) -> None:
 
 
 @contextmanager
-def _witness(connection: ArchiveConnection) -> Iterator[sql.Connection]:
+def _witness(connection: ArchiveConnection, *, gently: bool) -> Iterator[sql.Connection]:
     """Open a second session, which will see the snapshot of the swap also after the swap's commit."""
-    with connection.open() as db, transactions.snapshot(db):
-        yield db
+    with connection.open() as db:
+        if gently:
+            archive.use_one_core(db)
+        with transactions.snapshot(db):
+            yield db
 
 
 def _swap(
@@ -104,37 +109,23 @@ def _swap(
 
 
 def _look_again(
-    db: sql.Connection,
-    witness: sql.Connection,
-    moved: archive.Moved,
-    proof: archive.Proof,
-    *,
-    gently: bool,
+    db: sql.Connection, witness: sql.Connection, moved: archive.Moved, proof: archive.Proof
 ) -> tuple[Content, archive.Proof]:
-    """Look where the rows are now; return the month's content, and the proof as the swap's own snapshot shows it.
+    """Look where the rows are now; return the month's content, and the proof with who is out of sync now.
 
-    Nothing is locked here. The options and boxes, most of a fold's work, are not folded again: no row and no file has
-    changed (`swap_month.exchange`), and prove_archive folds them once after all moves. The content is read as it is
-    by now, so that what the swap's transaction itself changed at its commit is seen, which its snapshot hides.
+    Nothing is locked here. What the log adds up to is not folded again: in the swap's snapshot no row and no file of it
+    has changed (`swap_month.exchange`), and prove_archive folds all of it once after all moves. The content is read as
+    it is by now, so that what the swap's transaction itself changed at its commit is seen, which its snapshot hides.
     """
-
-    def as_the_swap_saw_it() -> archive.Proof:
-        accounts, digest = archive.folded_accounts(witness)
-        return replace(
-            proof,
-            folded=replace(proof.folded, accounts=accounts, accounts_digest=digest),
-            out_of_sync=archive.out_of_sync(witness),
-        )
-
-    after, again = archivist.side_by_side(
-        witness, lambda: archive.content(db, moved.month, tier="cold"), as_the_swap_saw_it, gently=gently
-    )
+    after = archive.content(db, moved.month, tier="cold")
     retention.refuse_other_content(moved.rows, moved.checksum, after, month=moved.month)
-    if again.out_of_sync.landing != proof.out_of_sync.landing:
+    found = archive.out_of_sync(witness)
+    if found.landing != proof.out_of_sync.landing:
         # A night has landed meanwhile, and what it landed shows in older snapshots too: nothing to be compared with.
-        again = replace(again, out_of_sync=proof.out_of_sync)
-    if again != proof:
+        found = proof.out_of_sync
+    if found != proof.out_of_sync:
         raise retention.NotProven(
-            f"month {moved.month} moved and in the very same snapshot the accounts are others: {again}, before {proof}"
+            f"month {moved.month} moved and in the very same snapshot other accounts are out of sync: {found}, before "
+            f"{proof.out_of_sync}"
         )
-    return after, again
+    return after, replace(proof, out_of_sync=found)
