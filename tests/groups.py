@@ -15,24 +15,34 @@ from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parents[1]
 AIRFLOW = "airflow"
+# The pages' API server is started once a process: whoever asks it for something is one group.
+PAGES = "pages"
+INTEGRATION = "tests/integration/"
 AIRFLOW_FOLDERS = ("tests/dags/", "tests/e2e/")
 STARTS_AIRFLOW = '"airflow", "api-server"'
+ASKS_PAGES = "tests.integration.pages_server import"
 # What takes longest goes first, so that the last minute has something for both processes. Of the others nobody has to
 # know: a file that is not named here goes in its folder's turn.
 LONGEST_FIRST = (
     AIRFLOW,
     "tests/integration/test_crash_anywhere.py",
+    PAGES,
     "tests/integration/test_lease.py",
     "tests/integration/test_chaos.py",
     "tests/integration/test_benchmarks.py",
 )
-FOLDERS_IN_TURN = ("tests/integration/", "tests/unit/")
+FOLDERS_IN_TURN = (INTEGRATION, "tests/unit/")
 
 
 def group_of(nodeid: str, source: str = "") -> str:
-    """Return the group of a test: its file, or 'airflow' where it starts one; *source* is the text of its file."""
+    """Return the group of a test, given the text of its file as *source*.
+
+    'airflow' where the file starts one, 'pages' where it asks the pages' server, else the file.
+    """
     file = nodeid.partition("::")[0]
-    return AIRFLOW if file.startswith(AIRFLOW_FOLDERS) or STARTS_AIRFLOW in source else file
+    if file.startswith(AIRFLOW_FOLDERS) or STARTS_AIRFLOW in source:
+        return AIRFLOW
+    return PAGES if file.startswith(INTEGRATION) and ASKS_PAGES in source else file
 
 
 def turn_of(group: str) -> tuple[int, int]:

@@ -5,6 +5,7 @@ A policy that fails tells the two ways out: mend the DAG, or name it among the e
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -173,3 +174,18 @@ def test_parameters_are_checked_when_a_run_is_triggered(
 
     assert [value for value in takes if not validator.is_valid(value)] == []
     assert [value for value in refuses if validator.is_valid(value)] == []
+
+
+def test_a_question_that_nobody_answers_is_a_no() -> None:
+    asked = {
+        path.stem: {one.arg: ast.unparse(one.value) for one in node.keywords}
+        for path in sorted((ROOT / "dags").glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "HITLOperator"
+    }
+
+    assert {"tucano_release_removals", "tucano_export_requests"} <= asked.keys()
+    for name, given in asked.items():
+        assert given["options"] == "[wiring.APPROVE, wiring.REJECT]", name
+        assert given["defaults"] == "wiring.REJECT", name
+        assert "response_timeout" in given, name

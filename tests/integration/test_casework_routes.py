@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from provisioner.steps.load_provider import PROVIDER_FILE
-from tests.integration.pages_server import PagesServer, rows, started
+from tests.integration.pages_server import PagesServer, rows
 
 NUMBER = "S0000000309"
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -30,13 +30,15 @@ READ = [
 
 
 @pytest.fixture(scope="module")
-def server(
-    postgres: Any, crm_template: str, provisioning_template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[PagesServer]:
-    home = tmp_path_factory.mktemp("airflow")
-    with started(postgres, crm_template, provisioning_template, home) as running:
-        hostile_story(running.owner_dsn)
-        yield running
+def server(pages: PagesServer) -> Iterator[PagesServer]:
+    """The session's server, with a hostile story in its database as long as these tests run."""
+    hostile_story(pages.owner_dsn)
+    yield pages
+    with psycopg.connect(pages.owner_dsn) as db:
+        db.execute("DELETE FROM request_log WHERE distributor = %s", (HOSTILE,))
+        db.execute("DELETE FROM action_inbox WHERE transaction_reference = %s", (HOSTILE,))
+        db.execute("DELETE FROM authentication_attempt WHERE asked_by = %s", (HOSTILE,))
+        db.execute("DELETE FROM batch WHERE run_id = %s", (HOSTILE,))
 
 
 def hostile_story(dsn: str) -> None:

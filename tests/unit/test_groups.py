@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.groups import AIRFLOW, LONGEST_FIRST, ROOT, STARTS_AIRFLOW, found_group, group_of, in_turn
+from tests.groups import AIRFLOW, LONGEST_FIRST, PAGES, ROOT, STARTS_AIRFLOW, found_group, group_of, in_turn
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,12 @@ def test_a_file_elsewhere_that_starts_an_api_server_goes_with_the_airflows() -> 
         group_of("tests/integration/test_x.py::test_y", f"Popen([python, '-m', {STARTS_AIRFLOW}])") == AIRFLOW
     )
     assert found_group("tests/integration/test_authenticate_under_fab.py::test_any") == AIRFLOW
+
+
+def test_whoever_asks_the_pages_server_shares_it() -> None:
+    asking = ("test_pages", "test_pages_browser", "test_casework_routes")
+
+    assert {found_group(f"tests/integration/{name}.py::test_any") for name in asking} == {PAGES}
 
 
 def test_no_file_that_starts_an_airflow_is_left_out_of_the_group() -> None:
@@ -53,4 +59,4 @@ def test_the_long_groups_go_first_and_within_a_group_the_order_stays() -> None:
 
 
 def test_every_long_file_that_is_named_exists() -> None:
-    assert [one for one in LONGEST_FIRST if one != AIRFLOW and not (ROOT / one).is_file()] == []
+    assert [one for one in LONGEST_FIRST if one not in (AIRFLOW, PAGES) and not (ROOT / one).is_file()] == []
