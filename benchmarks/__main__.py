@@ -100,7 +100,12 @@ def _measures(
         extraction.extract_to_list_per_copy,
         detection.changed_per_row_join,
     )
-    of_subscribers = (sending.durable_per_unlogged, sending.sender_per_wrk)
+    of_subscribers = (
+        sending.durable_per_unlogged,
+        sending.dispatch_per_unlogged,
+        sending.sender_per_wrk,
+        sending.dispatch_per_wrk,
+    )
     of_old_month = (archive.archive_per_batched, archive.archive_writer_p99, archive.archive_writer_max_ms)
     of_portal = (authenticate.authenticate_p95_ms, authenticate.authenticate_p95_reset_ms)
     of_airflow = (in_airflow.reset_subscription_s, in_airflow.real_time_gap_s)

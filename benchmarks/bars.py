@@ -32,9 +32,18 @@ BARS = (
         name="durable_per_unlogged",
         limit=0.9,
         at_most=False,
-        says="durable sender / its client without a log",
+        says="sender with its log / its client alone",
     ),
-    Bar(name="sender_per_wrk", limit=0.7, at_most=False, says="durable sender / wrk, answers after 20 ms"),
+    Bar(
+        name="dispatch_per_unlogged",
+        limit=0.9,
+        at_most=False,
+        says="whole dispatch, planning and all / its client alone",
+    ),
+    Bar(
+        name="sender_per_wrk", limit=0.7, at_most=False, says="sender with its log / wrk, answers after 20 ms"
+    ),
+    Bar(name="dispatch_per_wrk", limit=0.7, at_most=False, says="whole dispatch / wrk, answers after 20 ms"),
     Bar(
         name="archive_per_batched",
         limit=3,

@@ -17,7 +17,6 @@ import uvloop
 
 from provisioner.adapters.tucano import PATH
 
-WRK_SECONDS = 5
 SCRIPT = Path(__file__).parent / "post.lua"
 BODY = (
     b'{"request_number":"PR-0000000123","command":"ACTIVATE_OPTIONS","account":"S0000000309",'
@@ -34,9 +33,9 @@ def wrk_is_there() -> bool:
     return shutil.which("wrk") is not None
 
 
-def wrk(url: str, *, in_flight: int) -> float:
-    """Return the requests a second that wrk gets answered, *in_flight* at a time."""
-    command = ["wrk", "-t1", f"-c{in_flight}", f"-d{WRK_SECONDS}s", "-s", str(SCRIPT), url + PATH]
+def wrk(url: str, *, in_flight: int, seconds: int) -> float:
+    """Return the requests a second that wrk gets answered in so many *seconds*, *in_flight* at a time."""
+    command = ["wrk", "-t1", f"-c{in_flight}", f"-d{seconds}s", "-s", str(SCRIPT), url + PATH]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"Requests/sec:\s*([0-9.]+)", said)
     if found is None or "Non-2xx" in said or "Socket errors" in said:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -178,12 +177,18 @@ def read_by_number(
     db: sql.Connection, subscription_numbers: Iterable[SubscriptionNumber]
 ) -> list[Subscription | RejectedRow]:
     """Return all subscriptions, as they are now, of the accounts that *subscription_numbers* belong to."""
-    found = sql.rows(db, "crm/extract_by_number", subscription_numbers=list(subscription_numbers))
-    return [parse_row(_as_texts(row)) for row in found]
-
-
-def _as_texts(row: Sequence[Any]) -> list[str | None]:
+    found = sql.run(db, BY_NUMBER, subscription_numbers=list(subscription_numbers)).pgresult
+    if found is None:
+        return []
+    # As the texts that came, like those of `stream`: the driver would read JSON and times only to have them written
+    # and read again.
+    encoding, columns = db.info.encoding, range(found.nfields)
     return [
-        None if value is None else json.dumps(value) if isinstance(value, list | dict) else str(value)
-        for value in row
+        parse_row(
+            [
+                None if (text := found.get_value(row, column)) is None else bytes(text).decode(encoding)
+                for column in columns
+            ]
+        )
+        for row in range(found.ntuples)
     ]

@@ -241,7 +241,7 @@ def close(db: sql.Connection, closings: Sequence[Closing]) -> None:
         error_descriptions=[c.error_description for c in closings],
         reference_numbers=[c.reference_number for c in closings],
         attempts=[c.attempts for c in closings],
-        responses=[None if c.response is None else c.response.encode() for c in closings],
+        responses=[c.response for c in closings],
     )
 
 

@@ -41,10 +41,9 @@ class TucanoClient:
 
         A redirect is not followed; an answer longer than the contract's can be is cut and so not understood.
         """
-        headers = {"Idempotency-Key": request_number, "Content-Type": "application/json"}
         try:
             async with self._session.post(
-                self._url, data=body, headers=headers, allow_redirects=False
+                self._url, data=body, headers={"Idempotency-Key": request_number}, allow_redirects=False
             ) as response:
                 content = await response.content.read(policy.ANSWER_BYTES)
                 while len(content) < policy.ANSWER_BYTES and (
@@ -89,7 +88,10 @@ async def connect(endpoint: Endpoint, *, in_flight: int) -> AsyncIterator[Tucano
         sock_read=policy.ANSWER_SECONDS,
     )
     async with aiohttp.ClientSession(
-        headers={"Authorization": aiohttp.encode_basic_auth(endpoint.user, endpoint.password)},
+        headers={
+            "Authorization": aiohttp.encode_basic_auth(endpoint.user, endpoint.password),
+            "Content-Type": "application/json",
+        },
         connector=Connector(limit=in_flight),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=timeout,

@@ -96,6 +96,8 @@ def settle(distrust: Distrust, command: Command, outcome: Outcome) -> Distrust:
 
     A platform that does not know the account holds nothing for it: that settles all.
     """
+    if not distrust.any:
+        return NOTHING
     match outcome:
         case Completed():
             named = _named(command)

@@ -180,16 +180,16 @@ def apply(known: AccountState, command: Command) -> AccountState:
             return replace(known, exists=True)
         case ActivateOptions(distributor=distributor, options=options):
             gained = {(distributor, option) for option in options}
-            return replace(known, exists=True, options=known.options | gained)
+            return AccountState(exists=True, options=known.options | gained, materials=known.materials)
         case SuspendOptions(distributor=distributor, options=options):
             lost = {(distributor, option) for option in options}
-            return replace(known, exists=True, options=known.options - lost)
+            return AccountState(exists=True, options=known.options - lost, materials=known.materials)
         case AddMaterial(material=material):
             others = _without(known.materials, material.distributor, material.serial_number)
-            return replace(known, exists=True, materials=others | {material})
+            return AccountState(exists=True, options=known.options, materials=others | {material})
         case RemoveMaterial(distributor=distributor, serial_number=serial_number):
             others = _without(known.materials, distributor, serial_number)
-            return replace(known, exists=True, materials=others)
+            return AccountState(exists=True, options=known.options, materials=others)
         case _:
             assert_never(command)
 

@@ -271,6 +271,8 @@ def _storable(text: str) -> str:
 
 def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     given = _header(headers, "retry-after")
+    if not given:  # nearly always: a date that is not there would be looked for in vain at some length
+        return None
     if given.isascii() and given.isdigit():
         seconds = float(given)
     else:

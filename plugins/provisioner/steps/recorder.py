@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 
 from provisioner.adapters import batches, claims, distrust, known_state, request_log, sql
@@ -37,12 +38,16 @@ class Recorder:
 
     async def run(self) -> None:
         """Write what comes until `close`."""
+        now = asyncio.get_running_loop().time
+        began_at = -math.inf
         while not (self._closing and not self._waiting):
             await self._wake.wait()
-            if len(self._waiting) < policy.FLUSH_ROWS and not self._closing:
-                # A little patience makes one commit of many.
-                await asyncio.sleep(policy.FLUSH_SECONDS)
+            patience = began_at + policy.FLUSH_SECONDS - now()
+            if patience > 0 and len(self._waiting) < policy.FLUSH_ROWS and not self._closing:
+                # A little patience makes one commit of many; what came while the last one was written waited enough.
+                await asyncio.sleep(patience)
             self._wake.clear()
+            began_at = now()
             taken, self._waiting = self._waiting[: policy.FLUSH_ROWS], self._waiting[policy.FLUSH_ROWS :]
             if self._waiting:
                 self._wake.set()
