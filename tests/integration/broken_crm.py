@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from provisioner.steps import close_batch
 from tests.integration.stage import Stage
 
-
 # Whether the last night noticed anything, and all that it said.
 NOTICED = """
 SELECT extract_whole IS NOT TRUE OR held_because IS NOT NULL
