@@ -8,6 +8,15 @@ from contextlib import contextmanager, suppress
 from provisioner.steps import close_batch
 from tests.integration.stage import Stage
 
+# Whether the last night noticed anything, and all that it said.
+NOTICED = """
+SELECT extract_whole IS NOT TRUE OR held_because IS NOT NULL
+       OR EXISTS (SELECT FROM batch_item i WHERE i.batch_id = b.batch_id AND outcome = 'WITHHELD'),
+       concat(summary, (SELECT string_agg(explanation, '; ') FROM rejected_row r WHERE r.batch_id = b.batch_id),
+              (SELECT string_agg(explanation, '; ') FROM batch_item i WHERE i.batch_id = b.batch_id))
+FROM batch b ORDER BY batch_id DESC LIMIT 1
+"""
+
 
 @contextmanager
 def hidden(stage: Stage, table: str, shown: str) -> Iterator[None]:
@@ -37,8 +46,8 @@ def with_columns(stage: Stage, table: str, values: Mapping[str, str]) -> str:
     return f"SELECT {shown} FROM {{table}} t"  # noqa: S608
 
 
-def nobody_loses_anything(stage: Stage, table: str, shown: str) -> None:
-    """Run a night over the broken table: it takes nothing away and notices; the next night is in step."""
+def nobody_loses_anything(stage: Stage, table: str, shown: str, said: str = "") -> None:
+    """Run a night over the broken table: it takes nothing away and says *said*; the next night is in step."""
     before = stage.platform.accounts()
     stage.forget_sent()
 
@@ -46,10 +55,10 @@ def nobody_loses_anything(stage: Stage, table: str, shown: str) -> None:
     with hidden(stage, table, shown), suppress(close_batch.RunFailed):
         stage.run()
 
-    ((noticed,),) = stage.rows(
-        "SELECT extract_whole IS NOT TRUE OR held_because IS NOT NULL FROM batch ORDER BY batch_id DESC LIMIT 1"
-    )
+    ((noticed, everything),) = stage.rows(NOTICED)
     assert noticed, "or it was not broken"
+    assert said in everything
+    assert len(everything) < 10_000, "a person reads it"
     assert [one for one in stage.sent() if one.startswith(("SUSPEND", "REMOVE"))] == []
     assert {account: stage.platform.account(account) for account in before} == before
     stage.forget_sent()

@@ -6,7 +6,8 @@
 -- Services and items are grouped once for all subscriptions, one pass a table, in an order made of their own
 -- content: equal content is equal text. Their JSON is put together as text and parsed once a subscription:
 -- jsonb_agg(jsonb_build_object(...)) reads nicer and takes 1.3 times the processor, and a look-up a subscription 1.2
--- times. What is not quoted by to_json is one of the words of a CHECK constraint.
+-- times. What is not quoted by to_json is one of the words of a CHECK constraint. A member with a null in it is null: it
+-- must not fall out of its array as if it were not sold, so its row is refused.
 SELECT
     subscription.subscription_number,
     subscription.provisioning_account AS account_id,
@@ -26,9 +27,12 @@ LEFT JOIN (
     SELECT
         subscription_number,
         ('[' || string_agg(
-            '{"code":' || to_json(product_code) || ',"type":"' || service_type || '","state":"' || state
-            || '","distributors":' || array_to_json(distributors)
-            || ',"bundle":' || COALESCE(to_json(bundle_code)::text, 'null') || '}',
+            COALESCE(
+                '{"code":' || to_json(product_code) || ',"type":"' || service_type || '","state":"' || state
+                || '","distributors":' || array_to_json(distributors)
+                || ',"bundle":' || COALESCE(to_json(bundle_code)::text, 'null') || '}',
+                'null'
+            ),
             ',' ORDER BY product_code COLLATE "C", bundle_code COLLATE "C"
         ) || ']')::jsonb AS packed
     FROM crm.subscription_services
@@ -39,8 +43,11 @@ LEFT JOIN (
     SELECT
         subscription_number,
         ('[' || string_agg(
-            '{"serial_number":' || to_json(serial_number) || ',"type":' || to_json(product_code)
-            || ',"distributor":' || COALESCE(to_json(distributor)::text, 'null') || '}',
+            COALESCE(
+                '{"serial_number":' || to_json(serial_number) || ',"type":' || to_json(product_code)
+                || ',"distributor":' || COALESCE(to_json(distributor)::text, 'null') || '}',
+                'null'
+            ),
             ',' ORDER BY serial_number COLLATE "C", product_code COLLATE "C", distributor COLLATE "C"
         ) || ']')::jsonb AS packed
     FROM crm.installed_items

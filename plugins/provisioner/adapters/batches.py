@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from provisioner.adapters import sql
+from provisioner.core.faults import SHOWN_CHARACTERS
 from provisioner.core.model import AccountId, RejectedRow, SubscriptionNumber
 
 # The doors that open batches.
@@ -163,8 +164,13 @@ def insert_rejected_rows(db: sql.Connection, batch_id: int, rows: Iterable[Rejec
     with db.cursor() as cursor, cursor.copy(sql.statement("batch/copy_rejected_rows")) as copy:
         for row in rows:
             copy.write_row(
-                (batch_id, row.account, row.subscription_number, row.reason.value, row.explanation)
+                (batch_id, cut(row.account), cut(row.subscription_number), row.reason.value, row.explanation)
             )
+
+
+def cut(number: str | None) -> str | None:
+    """Return so much of a number that is none as a person needs to find its row."""
+    return number and number[:SHOWN_CHARACTERS]
 
 
 def read_landed(db: sql.Connection, batch_id: int) -> Iterator[Landed]:

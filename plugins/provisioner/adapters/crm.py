@@ -181,7 +181,7 @@ def read_by_number(
     if found is None:
         return []
     # As the texts that came, like those of `stream`: the driver would read JSON and times only to have them written
-    # and read again.
+    # and read again, and has no value for some times.
     encoding, columns = db.info.encoding, range(found.nfields)
     return [
         parse_row(

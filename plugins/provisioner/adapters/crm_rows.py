@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from provisioner.core.faults import SHOWN_CHARACTERS, shown
 from provisioner.core.model import (
     AccountId,
     DistributorCode,
@@ -56,7 +57,7 @@ def parse_row(fields: Sequence[str | None]) -> Subscription | RejectedRow:
             account=AccountId(_required("account_id", row.account_id)),
             state=parse_state(row.state),
             subscription_type=row.subscription_type or "",
-            created_at=datetime.fromisoformat(row.created_at) if row.created_at else None,
+            created_at=_moment("created_at", row.created_at),
             services=parse_services(row.services),
             items=parse_items(row.items),
             subscriber=Subscriber(
@@ -76,7 +77,7 @@ def rejected(subscription_number: str | None, account: str | None, error: RowErr
         subscription_number=SubscriptionNumber(subscription_number or ""),
         account=AccountId(account) if account else None,
         reason=RejectedReason.MALFORMED_ROW,
-        explanation=f"subscription {subscription_number!r} {error}: mend it in the CRM, or in include/sql/crm/",
+        explanation=f"subscription {shown(subscription_number)} {error}: mend it in the CRM, or in include/sql/crm/",
     )
 
 
@@ -86,7 +87,7 @@ def parse_state(state: str | None) -> SubscriptionState:
     try:
         return SubscriptionState(given)
     except ValueError:
-        raise RowError(f"has the state {state!r}, which docs/crm-contract.md does not have") from None
+        raise RowError(f"has the state {shown(given)}, which docs/crm-contract.md does not have") from None
 
 
 def parse_services(packed: str | None) -> tuple[Service, ...]:
@@ -100,14 +101,16 @@ def _service(member: dict[str, Any]) -> Service:
         raise RowError(f"has a service without a code: {_shown(member)}")
     distributors = member.get("distributors") or []
     if not isinstance(distributors, list) or not all(isinstance(one, str) for one in distributors):
-        raise RowError(f"has service {code!r} with distributors {distributors!r}, not an array of codes")
+        raise RowError(
+            f"has service {shown(code)} with distributors {shown(distributors)}, not an array of codes"
+        )
     bundle = member.get("bundle")
     if bundle is not None and not isinstance(bundle, str):
-        raise RowError(f"has service {code!r} with bundle {bundle!r}, not a code")
+        raise RowError(f"has service {shown(code)} with bundle {shown(bundle)}, not a code")
     return Service(
         code=code,
-        type=_of(ServiceType, member.get("type"), f"service {code!r} of type"),
-        state=_of(ServiceState, member.get("state"), f"service {code!r} in state"),
+        type=_of(ServiceType, member.get("type"), f"service {shown(code)} of type"),
+        state=_of(ServiceState, member.get("state"), f"service {shown(code)} in state"),
         distributors=tuple(DistributorCode(one) for one in distributors),
         bundle=bundle,
     )
@@ -123,14 +126,24 @@ def _item(member: dict[str, Any]) -> InstalledItem:
     if not isinstance(serial_number, str) or not serial_number:
         raise RowError(f"has an installed item without a serial number: {_shown(member)}")
     if not isinstance(kind, str) or not kind:
-        raise RowError(f"has installed item {serial_number!r} without a type")
+        raise RowError(f"has installed item {shown(serial_number)} without a type")
     if place is not None and not isinstance(place, str):
-        raise RowError(f"has installed item {serial_number!r} at distributor {place!r}, not a code")
+        raise RowError(f"has installed item {shown(serial_number)} at distributor {shown(place)}, not a code")
     return InstalledItem(
         serial_number=SerialNumber(serial_number),
         type=kind,
         distributor=DistributorCode(place) if place else None,
     )
+
+
+def _moment(column: str, given: str | None) -> datetime | None:
+    if not given:
+        return None
+    try:
+        return datetime.fromisoformat(given)
+    except ValueError:
+        # PostgreSQL's infinity, a year before 1 or beyond 9999.
+        raise RowError(f"has {column} {shown(given)}, which is no date of the years 1 to 9999") from None
 
 
 def _required(column: str, value: str | None) -> str:
@@ -155,8 +168,8 @@ def _of(kind: Any, value: Any, what: str) -> Any:
     try:
         return kind(value)
     except ValueError:
-        raise RowError(f"has {what} {value!r}, which docs/crm-contract.md does not have") from None
+        raise RowError(f"has {what} {shown(value)}, which docs/crm-contract.md does not have") from None
 
 
 def _shown(value: Any) -> str:
-    return json.dumps(value)[:80]
+    return json.dumps(value)[:SHOWN_CHARACTERS]

@@ -104,6 +104,11 @@ def take(
     return sorted(taken, key=lambda one: one.action_id)
 
 
+def newest_actions(db: sql.Connection) -> dict[str, int]:
+    """Return by subscription the newest action that the lane was told of; those of the last days."""
+    return dict(sql.rows(db, "real_time/list_newest_actions"))
+
+
 def open_group(
     db: sql.Connection,
     *,

@@ -21,6 +21,7 @@ from provisioner.core.faults import (
     no_distributor,
     not_allowed,
     rejected,
+    shown,
     two_places,
     unknown_distributor,
 )
@@ -111,7 +112,7 @@ def desired_options(
             continue
         if mapping.option is None:
             continue
-        subject = f"service {service.code!r}"
+        subject = f"service {shown(service.code)}"
         if not places:
             return WantedOptions(fault=no_distributor(subject))
         for place in sorted(places):
@@ -161,7 +162,7 @@ def desired_materials(
     for item in items:
         if item.type in provider.physical_goods and provider.physical_goods[item.type] is None:
             continue
-        subject = f"installed item {item.serial_number!r}"
+        subject = f"installed item {shown(item.serial_number)}"
         place = item.distributor or settings.default_distributor
         if place is None:
             return WantedMaterials(fault=no_distributor(subject))
@@ -194,11 +195,11 @@ def withheld(subscription: Subscription, wanted: WantedOptions, boxes: WantedMat
     """Return, for each code of *subscription* without mapping, why nothing may be taken from its account."""
     of_it = f"of subscription {subscription.subscription_number}"
     return tuple(
-        f"service {code!r} {of_it} has no option in {PROVIDER_FILE}: "
+        f"service {shown(code)} {of_it} has no option in {PROVIDER_FILE}: "
         "add it under services, or mark it `provisioned: false`"
         for code in wanted.unmapped
     ) + tuple(
-        f"installed item type {code!r} {of_it} has no material type in {PROVIDER_FILE}: "
+        f"installed item type {shown(code)} {of_it} has no material type in {PROVIDER_FILE}: "
         "add it under physical_goods, or mark it `provisioned: false`"
         for code in boxes.unmapped
     )
@@ -222,7 +223,7 @@ def merge(contributions: Iterable[Desired | RejectedRow]) -> Desired:
     kept = frozenset().union(*(one.kept for one in given))
     disputed = _disputed(materials, kept)
     reasons.extend(
-        f"installed item {serial_number!r} is claimed by two subscriptions of the account for different "
+        f"installed item {shown(serial_number)} is claimed by two subscriptions of the account for different "
         "places or types: a box is in one place; mend it in the CRM"
         for serial_number in sorted(disputed)
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from provisioner.core import wire
 from provisioner.core.model import (
     ACTIVE_SUBSCRIPTION,
+    AccountId,
     Distributor,
     DistributorCode,
     Provider,
@@ -19,9 +20,12 @@ from provisioner.core.model import (
     RejectedRow,
     SerialNumber,
     Subscription,
+    SubscriptionNumber,
 )
 
 PROVIDER_FILE = "include/provider/tucano.yaml"
+# Of a value in an explanation: more of it no person reads, and a hostile one would fill the database.
+SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +37,26 @@ class Fault:
     problem: str
 
 
+def shown(value: object) -> str:
+    """Return *value* as it is written; of one that is too long to be read its beginning and its length."""
+    text = repr(value)
+    if len(text) <= SHOWN_CHARACTERS:
+        return text
+    return f"{text[:SHOWN_CHARACTERS]}.. ({len(text)} characters)"
+
+
 def rejected(subscription: Subscription, fault: Fault) -> RejectedRow:
     """Return the rejected row that says *fault* of *subscription*."""
     return RejectedRow(
         subscription_number=subscription.subscription_number,
         account=subscription.account,
         reason=fault.reason,
-        explanation=f"{fault.subject} of subscription {subscription.subscription_number} {fault.problem}",
+        explanation=f"{fault.subject} of subscription {_cut(subscription.subscription_number)} {fault.problem}",
     )
+
+
+def _cut(number: str) -> str:
+    return number if len(number) <= SHOWN_CHARACTERS else shown(number)
 
 
 def check_distributors(
@@ -79,8 +95,11 @@ def check_values(subscription: Subscription) -> Fault | None:
 
     Personal data is looked at only where it may be sent, and never repeated in the explanation.
     """
+    form = wire.ACCOUNT.pattern  # of both: by default one is the other
     if not wire.ACCOUNT.fullmatch(subscription.account):
-        return invalid(f"account id {subscription.account!r}", f"is not of the form {wire.ACCOUNT.pattern}")
+        return invalid(f"account id {shown(subscription.account)}", f"is not of the form {form}")
+    if not wire.ACCOUNT.fullmatch(subscription.subscription_number):
+        return invalid(f"the number {shown(subscription.subscription_number)}", f"is not of the form {form}")
     if subscription.state not in ACTIVE_SUBSCRIPTION:
         return None
     subscriber = subscription.subscriber
@@ -95,6 +114,18 @@ def check_values(subscription: Subscription) -> Fault | None:
         if given is not None and len(given) > longest:
             return invalid(f"the subscriber's {key}", f"has {len(given)} characters, more than {longest}")
     return None
+
+
+def stale(subscription_number: str, account: str | None, *, version: int, known: int) -> RejectedRow:
+    """Say that the row is older than an action of which the lane was told before the extract began."""
+    return RejectedRow(
+        subscription_number=SubscriptionNumber(subscription_number),
+        account=AccountId(account) if account else None,
+        reason=RejectedReason.STALE_ROW,
+        explanation=f"subscription {_cut(subscription_number)} is of version {version} in the extract, but the CRM "
+        f"told of its action {known} before: crm_db shows an older state (a standby that lags, an old copy); "
+        "find out why, then run again (docs/operations.md)",
+    )
 
 
 def no_distributor(subject: str) -> Fault:
@@ -113,7 +144,7 @@ def unknown_distributor(subject: str, place: DistributorCode, provider: Provider
     return Fault(
         reason=RejectedReason.UNKNOWN_DISTRIBUTOR,
         subject=subject,
-        problem=f"is at distributor {place!r}, but the provider has only {known}: "
+        problem=f"is at distributor {shown(place)}, but the provider has only {known}: "
         f"move it in the CRM, or add the distributor in {PROVIDER_FILE}",
     )
 
@@ -132,7 +163,7 @@ def two_places(serial_number: SerialNumber) -> Fault:
     """Say that one box is listed twice, and differently."""
     return Fault(
         reason=RejectedReason.ITEM_IN_TWO_PLACES,
-        subject=f"installed item {serial_number!r}",
+        subject=f"installed item {shown(serial_number)}",
         problem="is listed twice with different distributors or types, and a box is in one place: "
         "mend it in the CRM",
     )

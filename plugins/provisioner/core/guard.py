@@ -47,7 +47,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What is known of an extract. *last_whole_accounts* is None on day one and for a filtered run."""
+    """What is known of an extract. *last_whole_accounts* is None on day one and for a filtered run.
+
+    *newly_gone* are served accounts that the last whole extract had. Versions are 0 where the CRM has none.
+    """
 
     filtered: bool
     extracted_rows: int
@@ -56,6 +59,9 @@ class Proof:
     landed_accounts: int
     duplicate_keys: Sequence[str] = ()
     last_whole_accounts: int | None = None
+    newly_gone: int = 0
+    newest_version: int = 0
+    last_newest_version: int = 0
 
 
 def not_whole_because(proof: Proof, settings: Settings) -> tuple[str, ...]:
@@ -84,6 +90,18 @@ def not_whole_because(proof: Proof, settings: Settings) -> tuple[str, ...]:
                 f"{proof.landed_accounts} accounts against {proof.last_whole_accounts} in the last whole extract, "
                 f"less than minimum_accounts_share {settings.minimum_accounts_share:.0%}"
             )
+        # As many others may have come in their place: accounts with another number, or of another CRM.
+        elif proof.newly_gone > proof.last_whole_accounts * (1 - settings.minimum_accounts_share):
+            reasons.append(
+                f"{proof.newly_gone} served accounts of the last whole extract's {proof.last_whole_accounts} are gone "
+                f"and others are there instead: less than minimum_accounts_share "
+                f"{settings.minimum_accounts_share:.0%} are left"
+            )
+    if proof.newest_version < proof.last_newest_version:
+        reasons.append(
+            f"the newest version in it is {proof.newest_version}, but {proof.last_newest_version} in the last whole "
+            "extract: the extract is stale, crm_db shows an older state of the CRM"
+        )
     return tuple(reasons)
 
 

@@ -130,6 +130,7 @@ class RejectedReason(StrEnum):
     TOO_FEW_DEVICES = "TOO_FEW_DEVICES"
     TOO_MANY_DEVICES = "TOO_MANY_DEVICES"
     ITEM_IN_TWO_PLACES = "ITEM_IN_TWO_PLACES"
+    STALE_ROW = "STALE_ROW"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

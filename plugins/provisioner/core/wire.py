@@ -33,7 +33,8 @@ from provisioner.core.model import (
 )
 
 # The limits of include/tucano-api.yaml; a test holds both to each other.
-ACCOUNT: Final = re.compile(r"[A-Za-z0-9._-]{1,40}")
+ACCOUNT_CHARACTERS: Final = 40
+ACCOUNT: Final = re.compile(rf"[A-Za-z0-9._-]{{1,{ACCOUNT_CHARACTERS}}}")
 CODE: Final = re.compile(r"[A-Za-z0-9._+-]{1,64}")
 SERIAL_NUMBER: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 NAME_CHARACTERS: Final = 200

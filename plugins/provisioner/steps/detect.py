@@ -26,8 +26,6 @@ def run(connections: Connections, batch_id: int, *, by_fingerprint: bool = True)
         distrust.run(db, batch)
         failpoint("detect.distrusted")
         sql.run(db, "desired_state/insert_out_of_sync", batch_id=batch_id, by_fingerprint=by_fingerprint)
-        if not batch.filtered:
-            sql.run(db, "desired_state/insert_gone", batch_id=batch_id)
         (out_of_sync,) = sql.one(db, "batch/set_detected", batch_id=batch_id)
         failpoint("detect.written")
     failpoint("detect.committed")

@@ -8,12 +8,12 @@ in core/desired.py and are the ones by which each account is planned again befor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from provisioner.adapters import batches, crm, crm_rows, sql
+from provisioner.adapters import batches, crm, crm_rows, inbox, sql
 from provisioner.adapters.connections import Connections
-from provisioner.core import desired, wire
+from provisioner.core import desired, faults, wire
 from provisioner.core.model import ACTIVE_SUBSCRIPTION, Provider, RejectedRow, Service
 from provisioner.core.packing import pack_materials, pack_options
 from provisioner.failpoint import failpoint
@@ -38,6 +38,7 @@ class Landing:
     numbers: set[str] = field(default_factory=set)
     duplicates: set[str] = field(default_factory=set)
     merged: bool = False
+    newest_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,13 @@ def run(connections: Connections, batch_id: int) -> dict[str, int]:
     with connections.provisioning() as db, connections.crm() as source:
         batch = batches.read(db, batch_id)
         provider, filters = of_batch(batch), crm.filters_of(batch.parameters)
+        # Before the snapshot begins: whatever the lane was told by now is in it, unless it is an old one.
+        newest = inbox.newest_actions(db)
         crm.begin_snapshot(source)
         crm.check_contract(source, filters)
         sql.run(db, "batch/clear_extract", batch_id=batch_id)
         sql.run(db, "desired_state/truncate_desired_state")
-        copy_in(db, land(crm.stream(source, filters), batch_id, provider, landing))
+        copy_in(db, land(crm.stream(source, filters), batch_id, provider, landing, newest))
         # A filter has no yesterday to be compared with, so it is counted again in the same snapshot.
         counted = crm.count_rows(source, filters) if filters.any else None
         # Before the first join of what is landed: the planner still believes in the last landing.
@@ -90,6 +93,7 @@ def run(connections: Connections, batch_id: int) -> dict[str, int]:
             counted_rows=counted,
             landed_accounts=accounts,
             duplicate_keys=sorted(landing.duplicates),
+            newest_version=landing.newest_version,
         )
     failpoint("extract.committed")
     return {"rows": landing.rows, "rejected": len(landing.rejected), "accounts": accounts}
@@ -103,9 +107,17 @@ def copy_in(db: sql.Connection, lines: Iterable[str]) -> None:
 
 
 def land(
-    rows: Iterable[list[str | None]], batch_id: int, provider: Provider, landing: Landing
+    rows: Iterable[list[str | None]],
+    batch_id: int,
+    provider: Provider,
+    landing: Landing,
+    newest_actions: Mapping[str, int] | None = None,
 ) -> Iterator[str]:
-    """Yield a COPY line of desired_state for each row of the extract; count and reject on the way."""
+    """Yield a COPY line of desired_state for each row of the extract; count and reject on the way.
+
+    *newest_actions* says of subscriptions which action the CRM has told of: an older row is of another day.
+    """
+    newest = newest_actions or {}
     patterns = _Patterns(provider)
     for row in rows:
         landing.rows += 1
@@ -114,7 +126,14 @@ def land(
             landing.duplicates.add(number or "")
         landing.numbers.add(number or "")
         landing.merged |= number != account
-        line = patterns.line(row, batch_id)
+        version = int(row[11] or 0)
+        landing.newest_version = max(landing.newest_version, version)
+        # 0: a CRM without versions, of which nothing is known.
+        if newest and 0 < version < (known := newest.get(number or "", 0)):
+            refused = faults.stale(number or "", account, version=version, known=known)
+            line: str | None = _refused_line(refused, batch_id, landing)
+        else:
+            line = patterns.line(row, batch_id)
         if line is None:
             line = _slow_line(row, batch_id, provider, landing)
         if line:
@@ -237,9 +256,13 @@ _MISSING = _Missing()
 def _ordinary(row: list[str | None]) -> bool:
     """Tell whether the values outside services and items are surely allowed; the full rules judge the others."""
     number, account, name, email, phone, address = (text or "" for text in row[:6])
+    created_at = row[8] or ""
     return (
         number.isalnum()
         and number.isascii()
+        and len(number) <= wire.ACCOUNT_CHARACTERS
+        # A year of four digits and no BC: what a date of the other path can hold.
+        and (not created_at or (created_at[4:5] == "-" and created_at[-1] != "C"))
         and wire.ACCOUNT.fullmatch(account) is not None
         and 0 < len(name) <= wire.NAME_CHARACTERS
         and len(email) <= wire.EMAIL_CHARACTERS
@@ -261,11 +284,7 @@ def _slow_line(row: list[str | None], batch_id: int, provider: Provider, landing
         else desired.contribution(subscription, provider)
     )
     if isinstance(wanted, RejectedRow):
-        landing.rejected.append(wanted)
-        if not wanted.account:
-            return ""
-        # Landed without a wish: it withholds the removals of an account it shares, and is not taken for gone.
-        return _copy_line(batch_id, wanted.account, row[0] or "", "f", "f", [], [], [], [wanted.explanation])
+        return _refused_line(wanted, batch_id, landing)
     return _copy_line(
         batch_id,
         row[1] or "",
@@ -277,6 +296,16 @@ def _slow_line(row: list[str | None], batch_id: int, provider: Provider, landing
         pack_materials(wanted.kept),
         list(wanted.withhold_removals),
     )
+
+
+def _refused_line(refused: RejectedRow, batch_id: int, landing: Landing) -> str:
+    landing.rejected.append(refused)
+    # What is no account's number is no account that is served.
+    if not refused.account or not wire.ACCOUNT.fullmatch(refused.account):
+        return ""
+    # Landed without a wish: it withholds the removals of an account it shares, and is not taken for gone.
+    number = batches.cut(refused.subscription_number) or ""
+    return _copy_line(batch_id, refused.account, number, "f", "f", [], [], [], [refused.explanation])
 
 
 def _copy_line(

@@ -16,6 +16,12 @@ def run(connections: Connections, batch_id: int) -> list[str]:
         batch = batches.read(db, batch_id)
         if batch.extracted_rows is None or batch.landed_accounts is None:
             raise SourceError(f"batch {batch_id} has no extract: run the extract task first")
+        # Without a filter, whom Tucano serves and the CRM does not show is gone.
+        newly_gone = 0
+        if not batch.filtered:
+            sql.run(db, "desired_state/insert_gone", batch_id=batch_id)
+            (newly_gone,) = sql.one(db, "batch/count_newly_gone", batch_id=batch_id)
+        newest_version, last_newest_version = sql.one(db, "batch/read_newest_version", batch_id=batch_id)
         last = sql.run(db, "batch/read_last_whole", batch_id=batch_id).fetchone()
         proof = guard.Proof(
             filtered=batch.filtered,
@@ -25,6 +31,9 @@ def run(connections: Connections, batch_id: int) -> list[str]:
             landed_accounts=batch.landed_accounts,
             duplicate_keys=batch.duplicate_keys,
             last_whole_accounts=None if batch.filtered or last is None else last[1],
+            newly_gone=newly_gone,
+            newest_version=newest_version or 0,
+            last_newest_version=0 if batch.filtered else last_newest_version or 0,
         )
         reasons = guard.not_whole_because(proof, of_batch(batch).settings)
         sql.run(
