@@ -24,7 +24,9 @@ def ask(stage: Stage, postgres: Postgres) -> Any:
     def run(query: str, number: str = "") -> list[dict[str, Any]]:
         dsn = postgres.dsn(stage.db.info.dbname, "pages")
         with psycopg.connect(dsn, row_factory=psycopg.rows.dict_row) as db:
-            return db.execute(query.replace(":'number'", "%(number)s").encode(), {"number": number}).fetchall()
+            return db.execute(
+                query.replace(":'number'", "%(number)s").encode(), {"number": number}
+            ).fetchall()
 
     return run
 
