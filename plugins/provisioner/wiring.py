@@ -20,9 +20,8 @@ from provisioner.adapters.connections import Connections
 from provisioner.adapters.pools import Pools
 from provisioner.adapters.tokens import Keys, read_keys
 from provisioner.adapters.tucano import Endpoint
-from provisioner.core import policy
 from provisioner.core.errors import ConfigurationError, PlatformUnavailable, ProvisioningError
-from provisioner.steps import close_batch
+from provisioner.steps import close_batch, real_time
 from provisioner.steps.reset_run import Run
 
 PROVISIONING = "provisioning_db"
@@ -73,18 +72,8 @@ def import_folder() -> Path | None:
 
 
 def rotation_seconds() -> float:
-    """Return after how long a run of the real-time lane makes room for the next one: PROVISIONING_ROTATION_SECONDS.
-
-    Raises ConfigurationError for what is no time that the task may take.
-    """
-    longest = policy.LANE_ROTATION_SECONDS
-    given = os.environ.get("PROVISIONING_ROTATION_SECONDS") or f"{longest:.0f}"
-    if not given.isdecimal() or not policy.LANE_SHORTEST_SECONDS <= int(given) <= longest:
-        raise ConfigurationError(
-            f"PROVISIONING_ROTATION_SECONDS is {given!r}: give whole seconds, "
-            f"{policy.LANE_SHORTEST_SECONDS:.0f} to {longest:.0f}"
-        )
-    return float(given)
+    """Return after how long a run of the real-time lane makes room for the next one."""
+    return real_time.rotation_seconds(os.environ.get("PROVISIONING_ROTATION_SECONDS"))
 
 
 def run_of(context: Context) -> Run:

@@ -24,7 +24,9 @@ def ask(stage: Stage, postgres: Postgres) -> Any:
     def run(query: str, number: str = "") -> list[dict[str, Any]]:
         dsn = postgres.dsn(stage.db.info.dbname, "pages")
         with psycopg.connect(dsn, row_factory=psycopg.rows.dict_row) as db:
-            return db.execute(query.replace(":number", "%(number)s").encode(), {"number": number}).fetchall()
+            return db.execute(
+                query.replace(":'number'", "%(number)s").encode(), {"number": number}
+            ).fetchall()
 
     return run
 
@@ -75,6 +77,35 @@ def test_a_request_without_an_answer_is_told(stage: Stage, ask: Any) -> None:
             lambda: {"WAITING", "PENDING"} <= {row["state"] for row in ask(WAITING, number)},
             "the action and its requests were told",
         )
+
+
+def test_a_row_that_breaks_a_rule_is_told_as_the_last_night_found_it(stage: Stage, ask: Any) -> None:
+    number = stage.subscriber("GEOLOGICAL", at=("VP5",))
+    stage.run()
+
+    (row,) = ask(WAITING, number)
+
+    assert (row["what"], row["state"]) == ("row of the CRM", "ROW_REJECTED")
+    assert "VP5" in row["why"]
+
+
+def test_what_tucano_refused_in_the_night_is_told(stage: Stage, ask: Any) -> None:
+    number = stage.subscriber("GEOLOGICAL")
+    stage.platform.set_faults(
+        {"kind": "reject", "error_code": "UNKNOWN_OPTION", "commands": ["ACTIVATE_OPTIONS"]}
+    )
+    stage.run()
+
+    (row,) = ask(WAITING, number)
+
+    assert row["state"] == "REJECTED" and "UNKNOWN_OPTION" in row["why"]
+
+
+def test_nothing_is_told_of_who_is_in_step(stage: Stage, ask: Any) -> None:
+    number = stage.subscriber("GEOLOGICAL")
+    stage.run()
+
+    assert ask(WAITING, number) == []
 
 
 def test_what_the_last_run_did_is_told(stage: Stage, ask: Any) -> None:

@@ -59,6 +59,21 @@ def run(
     return uvloop.run(lane.run())
 
 
+def rotation_seconds(given: str | None) -> float:
+    """Return the seconds that PROVISIONING_ROTATION_SECONDS asks for, an hour where it asks for none.
+
+    Raises ConfigurationError for what is no time that a run may last.
+    """
+    shortest, longest = policy.LANE_SHORTEST_SECONDS, policy.LANE_ROTATION_SECONDS
+    if not given:
+        return longest
+    if not given.isdecimal() or not shortest <= int(given) <= longest:
+        raise ConfigurationError(
+            f"PROVISIONING_ROTATION_SECONDS is {given!r}: give whole seconds, {shortest:.0f} to {longest:.0f}"
+        )
+    return float(given)
+
+
 class _Lane:
     def __init__(
         self,
