@@ -94,8 +94,8 @@ JUDGING = (
         section="4.6",
         rule="an account of which a row was rejected is not taken for gone",
         file=f"{STEPS}/extract.py",
-        text=('        if not wanted.account:\n            return ""\n'),
-        instead='        return ""\n',
+        text="    if not refused.account or not wire.ACCOUNT.fullmatch(refused.account):\n",
+        instead="    if True:\n",
         tests=(
             f"{INTEGRATION}/test_reset_run_decisions.py",
             "-k",
@@ -202,7 +202,7 @@ JUDGING = (
     Guard(
         section="4.7",
         rule="an account that is gone from the CRM is listed for a person",
-        file=f"{STEPS}/detect.py",
+        file=f"{STEPS}/prove_extract.py",
         text="        if not batch.filtered:\n",
         instead="        if False:\n",
         tests=(
