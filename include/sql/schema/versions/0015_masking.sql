@@ -2,12 +2,13 @@
 -- reads it; for everybody else it is masked, and the code says what went wrong. Runs as provisioning_owner.
 
 -- What is said about a request, as the reader may see it. Of CREATE_ACCOUNT nothing; of one that was never sent our own
--- words. In the reader's name, since a view's functions run so.
+-- words. In the reader's name, since a view's functions run so; the log is meant by its number, not by a name that a
+-- reader's temporary table could have.
 CREATE FUNCTION masked_description(said text, command text, sent_at timestamptz) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE WHEN said IS NULL THEN NULL
                 WHEN command = 'CREATE_ACCOUNT' THEN '***'
-                WHEN sent_at IS NULL OR has_table_privilege('request_log', 'SELECT') THEN said
+                WHEN sent_at IS NULL OR has_table_privilege('public.request_log'::regclass, 'SELECT') THEN said
                 ELSE '***' END;
 
 CREATE OR REPLACE VIEW request_history AS
