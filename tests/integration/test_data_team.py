@@ -190,7 +190,7 @@ def test_the_script_says_so_where_there_is_nothing_to_draw(told: OldRequests, tm
     ran = draw(told, tmp_path, "2020-01-01", "2020-03-01")
 
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr.startswith("Nothing was answered from 2020-01-01")
+    assert ran.stderr.splitlines()[-1].startswith("Nothing was answered from 2020-01-01")
 
 
 # -- what must not be seen -------------------------------------------------------------------------
@@ -245,6 +245,28 @@ def test_nothing_personal_is_in_any_column_even_if_it_slipped_into_the_log(told:
 
     assert shown == ({"name": "***", "phone": "***"},)
     assert not re.search("Prowse|Marsh|555", seen)
+
+
+def test_what_tucano_says_is_read_by_those_who_may_read_the_log_and_masked_for_the_role(
+    told: OldRequests,
+) -> None:
+    told.close(ADA, activate(ADA, "NEWS"), at("2026-02-22 10:00"), error_code="INVALID_REQUEST",
+               error_description="customer Ada Prowse is blocked")  # fmt: skip
+    told.close(ADA, activate(ADA, "NEWS"), at("2026-02-22 11:00"), error_code="SUPERSEDED", sent_at=None,
+               error_description="never sent: no longer wanted")  # fmt: skip
+    said = {}
+    for role in ("data_team", "pages"):
+        with psycopg.connect(told.dsn_of(role)) as db:
+            db.execute("CREATE TEMPORARY TABLE request_log (mine int)")  # which its owner may read
+            said[role] = {
+                text
+                for (text,) in db.execute(
+                    "SELECT error_description FROM request_history WHERE error_description IS NOT NULL"
+                ).fetchall()
+            }
+
+    ours = "never sent: no longer wanted"
+    assert said == {"data_team": {"***", ours}, "pages": {"***", ours, "customer Ada Prowse is blocked"}}
 
 
 # -- fast ------------------------------------------------------------------------------------------
