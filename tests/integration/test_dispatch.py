@@ -97,6 +97,23 @@ def test_two_workers_on_one_chunk_never_send_to_an_account_at_once_nor_twice(sta
     assert all(one["left"] == 0 for one in counts)
 
 
+def test_no_more_accounts_are_claimed_than_half_a_second_of_sending_reaches(stage: Stage) -> None:
+    numbers = [stage.subscriber("FLEX_A", boxes={}) for _ in range(6)]
+    stage.set(requests_per_second=8)
+    batch_id = one_chunk(stage)
+
+    claimed = [0]
+    with ThreadPoolExecutor(1) as worker:
+        ended = worker.submit(dispatch.run, stage.connections, batch_id, 0)
+        while not ended.done():
+            found = stage.rows("SELECT account FROM claim WHERE until > clock_timestamp()")
+            claimed.append(len([account for (account,) in found if account in numbers]))
+            time.sleep(0.01)
+
+    assert ended.result()["left"] == 0
+    assert 1 <= max(claimed) <= 4
+
+
 def test_a_worker_of_another_process_is_no_different(stage: Stage) -> None:
     numbers = subscribers(stage)
     batch_id = one_chunk(stage)

@@ -100,6 +100,26 @@ def test_a_channel_in_question_that_the_crm_no_longer_wants_does_not_stay_on_for
     assert stage.holds(number)["options"] == stage.known(number)["options"] == ["VP1:NEWS"]
 
 
+def test_a_question_outlives_the_plan_in_which_it_was_refused(stage: Stage) -> None:
+    number = stage.subscriber("KIDS", "NEWS", boxes={})
+    left_in_doubt(stage, number, "ACTIVATE_OPTIONS")
+    stage.act("STOPSERVICE", number, services=["KIDS"])
+    refused = {"kind": "reject", "accounts": [number], "count": 1}
+    stage.platform.set_faults(
+        FORGETFUL,
+        refused | {"error_code": "OPTION_ALREADY_ACTIVE"},
+        refused | {"error_code": "INVALID_REQUEST", "options": ["KIDS"]},
+    )
+
+    stage.run()
+    left_open = in_question(stage, number)
+    stage.run()
+    stage.run()
+
+    assert left_open == ["on:VP1:KIDS", "on:VP1:NEWS"]
+    assert stage.holds(number)["options"] == stage.known(number)["options"] == ["VP1:NEWS"]
+
+
 def a_suspension_in_doubt(stage: Stage) -> str:
     """KIDS and NEWS were dropped and are off, unconfirmed; then NEWS is wanted again."""
     number = stage.subscriber("KIDS", "MUSIC", "NEWS", boxes={})

@@ -246,7 +246,7 @@ def close(db: sql.Connection, closings: Sequence[Closing]) -> None:
 
 
 def close_plans(db: sql.Connection, accounts: Iterable[AccountId]) -> None:
-    """Close the plans of those accounts that have no open request left."""
+    """Close the plans of those accounts that have no open request and no open question left."""
     sql.run(db, "request_log/close_plans", accounts=list(accounts))
 
 

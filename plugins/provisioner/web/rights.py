@@ -27,15 +27,8 @@ read = Depends(requires_access_dag("GET", DagAccessEntity.RUN, DAG_ID))
 act = Depends(requires_access_dag("POST", DagAccessEntity.RUN, DAG_ID))
 
 
-def may_act(user: GetUserDep) -> bool:
-    """Tell whether the user may trigger runs: what a page offers, never what protects it."""
-    return get_auth_manager().is_authorized_dag(
-        method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id=DAG_ID), user=user
-    )
-
-
 def may_trigger(dag_id: str) -> Callable[[GetUserDep], bool]:
-    """Return a dependency that tells whether the user may trigger *dag_id*: for what a page offers, as may_act."""
+    """Return a dependency: may the user trigger *dag_id*? It decides what a page offers, never what protects it."""
 
     def asked(user: GetUserDep) -> bool:
         return get_auth_manager().is_authorized_dag(
@@ -45,15 +38,16 @@ def may_trigger(dag_id: str) -> Callable[[GetUserDep], bool]:
     return asked
 
 
+may_act = may_trigger(DAG_ID)
+
+
 def portal(user: GetUserDep) -> str:
     """Return the name of the user, who may authenticate subscribers; else refuse (403)."""
     manager = get_auth_manager()
     allowed = manager.is_authorized_custom_view(method="POST", resource_name=PORTAL_RESOURCE, user=user)
     has_no_rights_of_its_own = isinstance(manager, SimpleAuthManager)
     if allowed and has_no_rights_of_its_own:
-        allowed = get_auth_manager().is_authorized_dag(
-            method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id=DAG_ID), user=user
-        )
+        allowed = may_act(user)
     if not allowed:
         raise Problematic(
             403, "NOT_AUTHORIZED", "This user may not authenticate subscribers: see docs/authentication.md."
