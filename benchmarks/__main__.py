@@ -88,7 +88,8 @@ def _measures(
 
     @cache
     def portal() -> authenticate.Question:
-        return started.enter_context(authenticate.running(tell))
+        subscriptions = min(options.accounts, authenticate.SUBSCRIPTIONS)
+        return started.enter_context(authenticate.running(tell, subscriptions=subscriptions))
 
     @cache
     def customers() -> real_time.Customers:

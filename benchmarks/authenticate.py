@@ -25,7 +25,7 @@ from demo.launcher.settings import Environment, Wanted
 from demo.launcher.stack import Stack
 from provisioner.adapters import sql
 
-SUBSCRIPTIONS = 2000
+SUBSCRIPTIONS = 2000  # or fewer where everything is small
 ROTATION_SECONDS = 15  # of the real-time lane: an hour is too long to wait for
 QUESTIONS = 300
 WARM_UP = 20
@@ -65,9 +65,19 @@ class Question:
     """A running platform, a portal that asks for each Active subscription in turn, and the bare query of its row."""
 
     def __init__(
-        self, environment: Environment, crm: psycopg.Connection[sql.Row], *, pages_dsn: str, admin_dsn: str
+        self,
+        environment: Environment,
+        crm: psycopg.Connection[sql.Row],
+        *,
+        pages_dsn: str,
+        admin_dsn: str,
+        questions: int,
     ) -> None:
-        """*pages_dsn* and *admin_dsn* are of the provisioning database, for what is measured of the pages."""
+        """Choose who asks so many *questions* a round.
+
+        *pages_dsn* and *admin_dsn* are of the provisioning database, for what is measured of the pages.
+        """
+        self.questions = questions
         self.environment, self.pages_dsn, self.admin_dsn = environment, pages_dsn, admin_dsn
         self.portal = Portal(environment)
         self._crm = crm
@@ -76,7 +86,7 @@ class Question:
             "SELECT subscription_number FROM crm.subscriptions WHERE state = 'EFFECTIVE'"
             " AND subscription_number > 'S0000000100' ORDER BY 1"
         ).fetchall()
-        self._numbers = cycle(self._may_order([number for (number,) in found][: 2 * QUESTIONS]))
+        self._numbers = cycle(self._may_order([number for (number,) in found][: 2 * questions]))
 
     def _may_order(self, numbers: list[str]) -> list[str]:
         chosen = []
@@ -86,7 +96,7 @@ class Question:
             except WrongAnswerError:
                 continue
             chosen.append(number)
-            if len(chosen) == QUESTIONS:
+            if len(chosen) == self.questions:
                 break
         return chosen
 
@@ -100,14 +110,14 @@ class Question:
 
 
 @contextmanager
-def running(tell: Tell) -> Iterator[Question]:
-    """Start the whole platform in a folder that is removed afterwards."""
+def running(tell: Tell, *, subscriptions: int) -> Iterator[Question]:
+    """Start the whole platform with that many subscriptions in a folder that is removed afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="provisioning-bench-"))
     if os.geteuid() == 0:
         folder.chmod(0o711)  # PostgreSQL runs as an unprivileged user, who must pass through
     runtime = Runtime(folder / "stack")
     try:
-        stack = Stack(runtime, Wanted(subscriptions=SUBSCRIPTIONS, rotation_seconds=ROTATION_SECONDS), tell)
+        stack = Stack(runtime, Wanted(subscriptions=subscriptions, rotation_seconds=ROTATION_SECONDS), tell)
         environment = stack.start()
         provisioning = str(conninfo_to_dict(stack.pages_dsn)["dbname"])
         with psycopg.connect(environment.crm_dsn, autocommit=True) as crm:
@@ -116,6 +126,7 @@ def running(tell: Tell) -> Iterator[Question]:
                 crm,
                 pages_dsn=stack.pages_dsn,
                 admin_dsn=stack.postgres.admin_dsn(provisioning),
+                questions=min(QUESTIONS, subscriptions // 5),
             )
     finally:
         runtime.end()
@@ -128,7 +139,7 @@ def authenticate_p95_ms(question: Question, tell: Tell, *, repetitions: int) -> 
         question.pair()
     ours, bare = [], []
     for repetition in range(repetitions):
-        pairs = [question.pair() for _ in range(QUESTIONS)]
+        pairs = [question.pair() for _ in range(question.questions)]
         ours.append(p95([one for one, _ in pairs]))
         bare.append(p95([other for _, other in pairs]))
         tell(f"authenticate_p95_ms: round {repetition + 1}, {ours[-1]:.3g} ms, bare query {bare[-1]:.3g} ms")

@@ -22,8 +22,6 @@ def detection_per_scan(population: Population, tell: Tell, *, repetitions: int) 
                 f"{population.different} accounts were made to differ, {len(listed)} are listed"
             )
         tell(f"detection_per_scan: {len(listed):,} accounts listed, by fingerprint and by rows alike")
-        # Else known_state would be counted in its primary key, without a look at its rows.
-        db.execute("SET enable_indexonlyscan = off")
         medians = compare(
             tell,
             "detection_per_scan",
@@ -82,6 +80,9 @@ def check_list(db: Database, batch_id: int) -> set[str]:
 
 
 def out_of_sync(db: Database, batch_id: int, *, by_fingerprint: bool = True) -> set[str]:
-    """Return the accounts that the shipped function lists."""
-    found = rows(db, "list_out_of_sync", {"batch_id": batch_id, "by_fingerprint": by_fingerprint})
+    """Return the accounts that the shipped function lists, found as the detect step finds them."""
+    with db.transaction():
+        # That step's INSERT is never spread over several processes, as this SELECT would be.
+        db.execute("SET LOCAL max_parallel_workers_per_gather = 0")
+        found = rows(db, "list_out_of_sync", {"batch_id": batch_id, "by_fingerprint": by_fingerprint})
     return {account for account, _ in found}

@@ -37,7 +37,7 @@ class Customers:
     def __init__(self, postgres: PostgresServer, accounts: int, tell: Tell) -> None:
         """Make them; the last ones have the channel stopped until an action starts it."""
         self.accounts = accounts
-        self.actions = min(ACTIONS, accounts // 4)
+        self.actions = min(ACTIONS, accounts // 6)
         self.ground = Ground(postgres, "real_time")
         tell(f"making {accounts:,} customers")
         with psycopg.connect(postgres.dsn(self.ground.crm_name, "crm_owner")) as db:

@@ -18,7 +18,7 @@ import pytest
 from benchmarks.bars import BARS, NAMES, Ratio, line, table
 
 ROOT = Path(__file__).parents[2]
-TINY = ("--accounts", "2000", "--requests", "300", "--repetitions", "1")
+TINY = ("--accounts", "300", "--requests", "60", "--repetitions", "1")
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,10 @@ def run(
 
 @contextmanager
 def seldom_collecting() -> Iterator[None]:
-    """Let the garbage collector look seldom, and not at what was there before; afterwards all is as it was."""
+    """Let the garbage collector look seldom, and not at what was there before; afterwards all is as it was.
+
+    For the whole process, in which one dispatch runs, as in a task.
+    """
     young, middle, old = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER_OBJECTS, middle, old)
