@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql as compose
 
 from provisioner.adapters import sql
-from provisioner.core.retention import FROZEN_SECONDS, LOCK_MILLISECONDS, Month
+from provisioner.core.retention import FROZEN_SECONDS, LOCK_MILLISECONDS, WITNESS_LOCK_SECONDS, Month
 
 HOT, COLD = "request_log", "request_archive"
 PARENTS = {"hot": HOT, "cold": COLD}
@@ -46,6 +46,11 @@ def be_brief(db: sql.Connection) -> None:
             compose.Literal(f"{FROZEN_SECONDS}s")
         )
     )
+
+
+def be_no_link_of_a_circle(db: sql.Connection) -> None:
+    """Wait for no lock for long in this transaction, whose process has another one that holds some."""
+    db.execute(compose.SQL("SET LOCAL lock_timeout = {}").format(compose.Literal(f"{WITNESS_LOCK_SECONDS}s")))
 
 
 def has_valid_check(db: sql.Connection, table: str) -> bool | None:

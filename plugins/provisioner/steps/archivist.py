@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeAlias, TypeVar
 
-from provisioner.adapters import archive, sql
+from provisioner.adapters import archive, archive_tables, sql
 from provisioner.adapters.archive_connection import ArchiveConnection
 from provisioner.core import retention
 from provisioner.core.errors import PlatformUnavailable
@@ -85,10 +85,20 @@ def proof_and_content(
 def side_by_side(
     witness: sql.Connection, ours: Callable[[], _Ours], theirs: Callable[[], _Theirs]
 ) -> tuple[_Ours, _Theirs]:
-    """Do *ours* in this thread and *theirs*, which is the *witness*'s, in another; its locks end with it."""
+    """Do *ours* in this thread and *theirs*, which is the *witness*'s, in another; its locks end with it.
+
+    Raises PlatformUnavailable where somebody stands between the two in the queue for the log.
+    """
     with ThreadPoolExecutor(max_workers=1) as beside, witness.transaction(force_rollback=True):
+        archive_tables.be_no_link_of_a_circle(witness)
         half = beside.submit(theirs)
-        return ours(), half.result()
+        try:
+            return ours(), half.result()
+        except archive_tables.LockNotAvailable as error:
+            raise PlatformUnavailable(
+                "somebody waits to change a table of the log while it is being proved: nothing was moved by this "
+                "attempt; it is tried again (who waits is in pg_stat_activity)"
+            ) from error
 
 
 def _other_half(session: sql.Connection) -> _Half:
