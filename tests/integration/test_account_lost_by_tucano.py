@@ -1,4 +1,4 @@
-"""Decisions 5, 8 and 9 when Tucano is put back to a backup that lacks an account: UNKNOWN_ACCOUNT, and all from the start."""
+"""Decisions 5, 8 and 9 when Tucano is put back to a backup without an account: it is begun again from the start."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 
 from provisioner.adapters import crm, provider_file, sql
 from provisioner.adapters.crm_rows import parse_row
-from provisioner.core import desired
+from provisioner.core import desired, wire
 from provisioner.core.errors import SourceError
 from provisioner.core.model import ACTIVE_SUBSCRIPTION, Provider, RejectedRow
 from provisioner.core.packing import pack_materials, pack_options
