@@ -51,6 +51,8 @@ def test_on_day_one_there_is_no_yesterday_to_fall_short_of() -> None:
         ({"counted_rows": 999}, "1000 rows were read but 999 counted"),
         ({"rejected_rows": 2}, "2 of 1000 rows were rejected, more than rejected_rows_share 0.10%"),
         ({"landed_accounts": 979}, "979 accounts against 1000 in the last whole extract"),
+        ({"newly_gone": 21}, "21 served accounts of the last whole extract's 1000 are gone"),
+        ({"newest_version": 7, "last_newest_version": 8}, "the extract is stale"),
     ],
 )
 def test_an_extract_is_not_whole_for_a_reason_that_is_said(broken: dict[str, object], said: str) -> None:
@@ -60,7 +62,9 @@ def test_an_extract_is_not_whole_for_a_reason_that_is_said(broken: dict[str, obj
 
 
 @pytest.mark.parametrize(
-    "just", [{"landed_accounts": 980}, {"rejected_rows": 1}, {"counted_rows": 1_000}], ids=str
+    "just",
+    [{"landed_accounts": 980}, {"rejected_rows": 1}, {"counted_rows": 1_000}, {"newly_gone": 19}],
+    ids=str,
 )
 def test_what_is_just_within_its_share_is_whole(just: dict[str, int]) -> None:
     assert not_whole_because(replace(WHOLE, **just), settings()) == ()  # type: ignore[arg-type]

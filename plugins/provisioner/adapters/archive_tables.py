@@ -49,8 +49,13 @@ def be_brief(db: sql.Connection) -> None:
 
 
 def be_no_link_of_a_circle(db: sql.Connection) -> None:
-    """Wait for no lock for long in this transaction, whose process has another one that holds some."""
+    """Take the locks of the log's readers without a long wait, in a transaction whose process has another with them.
+
+    What it waits for later, the other one does not hold.
+    """
     db.execute(compose.SQL("SET LOCAL lock_timeout = {}").format(compose.Literal(f"{WITNESS_LOCK_SECONDS}s")))
+    db.execute("LOCK TABLE request_log, request_archive IN ACCESS SHARE MODE")
+    db.execute("SET LOCAL lock_timeout = 0")
 
 
 def has_valid_check(db: sql.Connection, table: str) -> bool | None:

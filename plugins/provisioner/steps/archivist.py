@@ -90,9 +90,9 @@ def side_by_side(
     Raises PlatformUnavailable where somebody stands between the two in the queue for the log.
     """
     with ThreadPoolExecutor(max_workers=1) as beside, witness.transaction(force_rollback=True):
-        archive_tables.be_no_link_of_a_circle(witness)
-        half = beside.submit(theirs)
         try:
+            archive_tables.be_no_link_of_a_circle(witness)
+            half = beside.submit(theirs)
             return ours(), half.result()
         except archive_tables.LockNotAvailable as error:
             raise PlatformUnavailable(
