@@ -16,7 +16,7 @@ from provisioner.adapters.archive_connection import ArchiveConnection
 from provisioner.core.errors import PlatformUnavailable
 from provisioner.core.model import AccountState
 from provisioner.core.retention import NotProven
-from provisioner.steps import archivist, move_month, prove_archive, swap_month
+from provisioner.steps import archivist, move_month, prove_archive, swap_month, transactions
 from tests.integration.old_requests import OLD, RUN, OldRequests, at
 
 JANUARY, FEBRUARY = OLD
@@ -233,6 +233,36 @@ def test_a_connection_cut_before_the_commit_leaves_the_month_hot(filled: OldRequ
     reader.close()
 
     assert filled.count("request_archive") == 0
+    assert move_month.run(filled.archive, "2026-01", RUN)["rows"] > 0
+
+
+def test_who_queues_between_the_two_sessions_of_a_proof_is_not_waited_for_in_a_circle(
+    filled: OldRequests,
+) -> None:
+    def change_the_log() -> None:
+        with psycopg.connect(filled.owner.info.dsn, password=filled.owner.info.password) as other:
+            other.execute("LOCK TABLE request_log IN ACCESS EXCLUSIVE MODE")
+
+    changing = threading.Thread(target=change_the_log)
+    with filled.archive.open() as db, filled.archive.open() as witness, transactions.snapshot(db):
+        archive.folded_things(db)
+        changing.start()
+        deadline = time.monotonic() + 60
+        while not filled.rows(
+            "SELECT FROM pg_locks WHERE NOT granted AND relation = 'request_log'::regclass"
+        ):
+            assert time.monotonic() < deadline, "nobody queued"
+            time.sleep(0.01)
+
+        with pytest.raises(PlatformUnavailable, match="somebody waits to change a table of the log"):
+            archivist.side_by_side(
+                witness,
+                lambda: archive.folded_things(db),
+                lambda: archive.folded_accounts(witness),
+                gently=False,
+            )
+    changing.join()
+
     assert move_month.run(filled.archive, "2026-01", RUN)["rows"] > 0
 
 

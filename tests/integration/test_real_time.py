@@ -156,6 +156,24 @@ def test_what_tucano_refuses_is_parked_with_its_answer_until_the_next_action(sta
     assert stage.holds(number)["options"] == ["VP1:GEOLOGICAL", "VP1:RELIGION"]
 
 
+def test_what_was_parked_is_settled_by_the_night_that_brings_its_account_in_step(stage: Stage) -> None:
+    stage.platform.set_faults(
+        {"kind": "reject", "error_code": "UNKNOWN_OPTION", "commands": ["ACTIVATE_OPTIONS"]}
+    )
+    with running(stage):
+        number = stage.subscriber("GEOLOGICAL")
+        eventually(lambda: [one for one, _ in inbox(stage, number)] == ["PARKED"], "it was parked")
+    stage.run()
+    assert inbox(stage, number)[0][0] == "PARKED", "Tucano still refuses it"
+    stage.platform.clear_faults()
+
+    stage.run()
+
+    ((state, reason),) = inbox(stage, number)
+    assert (state, stage.ending(number)) == ("DONE", ("COMPLETED", None))
+    assert "settled by batch" in (reason or "") and "UNKNOWN_OPTION" in (reason or "")
+
+
 def test_while_tucano_is_down_actions_wait_and_are_drained_in_order_when_it_is_back(stage: Stage) -> None:
     stage.platform.set_faults({"kind": "refuse"})
     with running(stage):

@@ -36,7 +36,7 @@ def test_the_counts_are_those_of_the_platforms_ledger(empty_stage: Stage) -> Non
     assert counts["requests_rejected"] == verdicts.count("REJECTED") == 1
     assert (counts["subscriptions"], counts["out_of_sync_before"], counts["out_of_sync_after"]) == (3, 2, 1)
     assert counts["rows_rejected"] == 1
-    assert last_batch(stage)["counts"] == counts
+    assert counts.items() <= last_batch(stage)["counts"].items()
 
 
 def test_the_paragraph_says_what_happened_and_what_to_look_at(stage: Stage) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from provisioner.adapters import crm, provider_file, sql
 from provisioner.adapters.crm_rows import parse_row
-from provisioner.core import desired
+from provisioner.core import desired, wire
 from provisioner.core.errors import SourceError
 from provisioner.core.model import ACTIVE_SUBSCRIPTION, Provider, RejectedRow
 from provisioner.core.packing import pack_materials, pack_options
@@ -75,11 +75,13 @@ def a_row(rng: random.Random, index: int) -> Row:
 
 
 def by_the_full_rules(row: Row, provider: Provider) -> tuple[Any, ...] | None:
-    """What a row must be landed as: None where it names no account."""
+    """What a row must be landed as: None where it names no account, or one that Tucano cannot have."""
     parsed = parse_row(row)
     wanted = parsed if isinstance(parsed, RejectedRow) else desired.contribution(parsed, provider)
     if isinstance(wanted, RejectedRow):
-        return (wanted.account, False, False, [], [], [], [wanted.explanation]) if wanted.account else None
+        if not wanted.account or not wire.ACCOUNT.fullmatch(wanted.account):
+            return None
+        return wanted.account, False, False, [], [], [], [wanted.explanation]
     assert wanted.active == (row[7] in ACTIVE_SUBSCRIPTION)
     return (
         row[1],

@@ -53,6 +53,8 @@ def test_on_day_one_there_is_no_yesterday_to_fall_short_of() -> None:
             "6 of 1000 rows were rejected, beyond rejected_rows_count 5 and rejected_rows_share 0.10%",
         ),
         ({"landed_accounts": 979}, "979 accounts against 1000 in the last whole extract"),
+        ({"newly_gone": 21}, "21 served accounts of the last whole extract's 1000 are gone"),
+        ({"newest_version": 7, "last_newest_version": 8}, "the extract is stale"),
     ],
 )
 def test_an_extract_is_not_whole_for_a_reason_that_is_said(broken: dict[str, object], said: str) -> None:
@@ -80,7 +82,9 @@ def test_rejected_rows_spoil_an_extract_beyond_a_count_and_a_share(
 
 
 @pytest.mark.parametrize(
-    "just", [{"landed_accounts": 980}, {"rejected_rows": 5}, {"counted_rows": 1_000}], ids=str
+    "just",
+    [{"landed_accounts": 980}, {"rejected_rows": 5}, {"counted_rows": 1_000}, {"newly_gone": 19}],
+    ids=str,
 )
 def test_what_is_just_within_its_share_is_whole(just: dict[str, int]) -> None:
     assert not_whole_because(replace(WHOLE, **just), settings()) == ()  # type: ignore[arg-type]

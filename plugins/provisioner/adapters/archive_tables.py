@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql as compose
 
 from provisioner.adapters import sql
-from provisioner.core.retention import FROZEN_SECONDS, LOCK_MILLISECONDS, Month
+from provisioner.core.retention import FROZEN_SECONDS, LOCK_MILLISECONDS, WITNESS_LOCK_SECONDS, Month
 
 HOT, COLD = "request_log", "request_archive"
 PARENTS = {"hot": HOT, "cold": COLD}
@@ -46,6 +46,16 @@ def be_brief(db: sql.Connection) -> None:
             compose.Literal(f"{FROZEN_SECONDS}s")
         )
     )
+
+
+def be_no_link_of_a_circle(db: sql.Connection) -> None:
+    """Take the locks of the log's readers without a long wait, in a transaction whose process has another with them.
+
+    What it waits for later, the other one does not hold.
+    """
+    db.execute(compose.SQL("SET LOCAL lock_timeout = {}").format(compose.Literal(f"{WITNESS_LOCK_SECONDS}s")))
+    db.execute("LOCK TABLE request_log, request_archive IN ACCESS SHARE MODE")
+    db.execute("SET LOCAL lock_timeout = 0")
 
 
 def has_valid_check(db: sql.Connection, table: str) -> bool | None:

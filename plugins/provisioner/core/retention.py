@@ -28,6 +28,9 @@ LOCK_PAUSE_LONGEST_SECONDS: Final = 2.0
 FROZEN_SECONDS: Final = 3
 # A reader that holds the log for ten minutes is a report that somebody forgot: a person ends it.
 LOCK_PATIENCE_SECONDS: Final = 600.0
+# The second session of a proof waits so long for a lock. Somebody who waits for the first session (a new month's
+# partition is made) and whom the second one waits for would be a circle that no server sees.
+WITNESS_LOCK_SECONDS: Final = 2
 
 
 class NotProven(ProvisioningError):

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeAlias, TypeVar
 
-from provisioner.adapters import archive, sql
+from provisioner.adapters import archive, archive_tables, sql
 from provisioner.adapters.archive_connection import ArchiveConnection
 from provisioner.core import retention
 from provisioner.core.errors import PlatformUnavailable
@@ -94,14 +94,22 @@ def side_by_side(
     """Do *ours* in this thread and *theirs*, which is the *witness*'s, in another; its locks end with it.
 
     *gently*: one after the other, so that a core is left to whoever closes requests meanwhile.
+    Raises PlatformUnavailable where somebody stands between the two in the queue for the log.
     """
     with witness.transaction(force_rollback=True):
-        if gently:
-            half = theirs()
-            return ours(), half
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            beginning = beside.submit(theirs)
-            return ours(), beginning.result()
+        try:
+            archive_tables.be_no_link_of_a_circle(witness)
+            if gently:
+                half = theirs()
+                return ours(), half
+            with ThreadPoolExecutor(max_workers=1) as beside:
+                beginning = beside.submit(theirs)
+                return ours(), beginning.result()
+        except archive_tables.LockNotAvailable as error:
+            raise PlatformUnavailable(
+                "somebody waits to change a table of the log while it is being proved: nothing was moved by this "
+                "attempt; it is tried again (who waits is in pg_stat_activity)"
+            ) from error
 
 
 def _other_half(session: sql.Connection) -> _Half:

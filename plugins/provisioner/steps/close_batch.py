@@ -64,6 +64,8 @@ def run(connections: Connections, batch_id: int) -> dict[str, int]:
                 f" Tucano refused more than about {refused[0]:.0f} requests a second: requests_per_second "
                 "of the provider file asks for more."
             )
+        if not batch.dry_run:
+            sql.run(db, "real_time/settle_by_batch", batch_id=batch_id)
         sql.run(
             db, "batch/close_batch", batch_id=batch_id, counts=json.dumps(counts.as_dict()), summary=summary
         )
@@ -239,6 +241,8 @@ def close_single(connections: Connections, batch_id: int) -> dict[str, Any]:
         summary = " ".join(
             [head, *(f"{told}." for told in said), *(f"FAILED: {one}." for one in batch.failures)]
         )
+        if not batch.dry_run:
+            sql.run(db, "real_time/settle_by_batch", batch_id=batch_id)
         counts = {"sent": len(requests), "already": sum(one["already"] for one in requests)}
         sql.run(db, "batch/close_batch", batch_id=batch_id, counts=json.dumps(counts), summary=summary)
     if problems:
