@@ -19,6 +19,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from benchmarks.bars import Ratio, Tell
+from demo.launcher.processes import free_port
 from demo.launcher.rest import ENDED, AirflowClient
 from demo.launcher.runtime import Runtime
 from demo.launcher.settings import Environment, Wanted
@@ -117,7 +118,11 @@ def running(tell: Tell, *, subscriptions: int) -> Iterator[Question]:
         folder.chmod(0o711)  # PostgreSQL runs as an unprivileged user, who must pass through
     runtime = Runtime(folder / "stack")
     try:
-        stack = Stack(runtime, Wanted(subscriptions=subscriptions, rotation_seconds=ROTATION_SECONDS), tell)
+        # A port of its own: another stack that comes up at the same time may want the preferred one.
+        wanted = Wanted(
+            subscriptions=subscriptions, rotation_seconds=ROTATION_SECONDS, airflow_port=free_port()
+        )
+        stack = Stack(runtime, wanted, tell)
         environment = stack.start()
         provisioning = str(conninfo_to_dict(stack.pages_dsn)["dbname"])
         with psycopg.connect(environment.crm_dsn, autocommit=True) as crm:

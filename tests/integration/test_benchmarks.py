@@ -42,7 +42,7 @@ def tiny_run(runtime_folder: Path) -> Iterator[Ended]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=900,
         check=False,
     )
     yield Ended(ran.stdout, ran.stderr, ran.returncode, list(folder.iterdir()))
