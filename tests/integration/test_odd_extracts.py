@@ -14,7 +14,13 @@ from tests.integration.stage import Stage
 from tests.simulator_process import SimulatorProcess
 
 SUBSCRIBERS = 12
-GATE = {"removals_count": 2, "removals_share": 0.1, "replacements_share": 0.1, "rejected_rows_share": 0.001}
+GATE = {
+    "removals_count": 2,
+    "removals_share": 0.1,
+    "replacements_share": 0.1,
+    "rejected_rows_count": 0,
+    "rejected_rows_share": 0.001,
+}
 # One subscriber of the fixture's.
 ONE = "right(t.subscription_number, 1) = '5'"
 # What is shown instead of a column of a table, and what the night says of it.
@@ -117,25 +123,47 @@ def test_an_extract_older_than_the_last_whole_one_is_stale(served: Stage) -> Non
     nobody_loses_anything(served, "subscriptions", shown, OLDER)
 
 
-def test_a_row_older_than_what_the_lane_was_told_takes_nothing_away_from_its_account(stage: Stage) -> None:
-    stage.set(rejected_rows_share=0.001)
-    with running(stage):
-        number = stage.subscriber("GEOLOGICAL")
-        stage.act("ADD_SERVICE", number, services=[{"code": "RELIGION", "distributors": ["VP1"]}])
-        eventually(is_done(stage, number), "the lane gave what was added")
-    stage.forget_sent()
-    yesterday = with_columns(stage, "subscriptions", {"version": "t.version - 1"})
+def test_a_row_older_than_what_the_lane_was_told_takes_nothing_away_from_its_account(
+    empty_stage: Stage,
+) -> None:
+    empty_stage.set(rejected_rows_share=0.001, rejected_rows_count=0)
+    with running(empty_stage):
+        number = empty_stage.subscriber("GEOLOGICAL")
+        eventually(is_done(empty_stage, number), "the lane gave what was ordered")
+        empty_stage.run()
+        empty_stage.act("ADD_SERVICE", number, services=[{"code": "RELIGION", "distributors": ["VP1"]}])
+        eventually(is_done(empty_stage, number), "the lane gave what was added")
+    empty_stage.forget_sent()
+    yesterday = with_columns(empty_stage, "subscriptions", {"version": "t.version - 1"})
 
     with (
-        hidden(stage, "subscription_services", "SELECT t.* FROM {table} t WHERE product_code <> 'RELIGION'"),
-        hidden(stage, "subscriptions", yesterday),
+        hidden(
+            empty_stage, "subscription_services", "SELECT t.* FROM {table} t WHERE product_code <> 'RELIGION'"
+        ),
+        hidden(empty_stage, "subscriptions", yesterday),
     ):
-        stage.run()
+        empty_stage.run()
 
-    ((_, said),) = stage.rows(NOTICED)
-    assert stage.sent() == []
+    ((_, said),) = empty_stage.rows(NOTICED)
+    assert empty_stage.sent() == []
     assert f"subscription {number} is of version" in said
     assert "The extract is not proven whole" in said
+
+
+def test_a_crm_that_counts_versions_in_its_own_way_is_not_taken_for_stale(empty_stage: Stage) -> None:
+    counted = with_columns(empty_stage, "subscriptions", {"version": "1"})
+    with running(empty_stage):
+        empty_stage.subscriber("GEOLOGICAL")
+        number = empty_stage.subscriber("GEOLOGICAL")
+        eventually(is_done(empty_stage, number), "the lane gave what was ordered")
+        with hidden(empty_stage, "subscriptions", counted):
+            empty_stage.run()
+        empty_stage.act("ADD_SERVICE", number, services=[{"code": "RELIGION", "distributors": ["VP1"]}])
+        eventually(is_done(empty_stage, number), "the lane gave what was added")
+    with hidden(empty_stage, "subscriptions", counted):
+        empty_stage.run()
+
+    assert empty_stage.rows("SELECT count(*) FROM rejected_row WHERE reason = 'STALE_ROW'") == [(0,)]
 
 
 def test_a_time_that_no_calendar_has_stops_no_single_reset(served: Stage) -> None:

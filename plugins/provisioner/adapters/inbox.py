@@ -104,9 +104,12 @@ def take(
     return sorted(taken, key=lambda one: one.action_id)
 
 
-def newest_actions(db: sql.Connection) -> dict[str, int]:
-    """Return by subscription the newest action that the lane was told of; those of the last days."""
-    return dict(sql.rows(db, "real_time/list_newest_actions"))
+def newest_actions(db: sql.Connection, batch_id: int) -> dict[str, int]:
+    """Return by subscription the newest action that the lane was told of before a batch; those of the last days.
+
+    Empty unless the last whole extract shows that this CRM's versions are ids of actions.
+    """
+    return dict(sql.rows(db, "real_time/list_newest_actions", batch_id=batch_id))
 
 
 def open_group(

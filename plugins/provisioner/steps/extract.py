@@ -69,7 +69,7 @@ def run(connections: Connections, batch_id: int) -> dict[str, int]:
         batch = batches.read(db, batch_id)
         provider, filters = of_batch(batch), crm.filters_of(batch.parameters)
         # Before the snapshot begins: whatever the lane was told by now is in it, unless it is an old one.
-        newest = inbox.newest_actions(db)
+        newest = inbox.newest_actions(db, batch_id)
         crm.begin_snapshot(source)
         crm.check_contract(source, filters)
         sql.run(db, "batch/clear_extract", batch_id=batch_id)
