@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -94,9 +95,11 @@ def play(stack: Stack, tell: Tell) -> Outcome:
     stack.prepare_crm()
     stack.prepare_provisioning()
     stack.start_tucano()
-    stack.start_airflow()
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        starting = beside.submit(stack.start_airflow)  # which waits for Airflow's own tables first
+        yesterday.provision(stack, tell)
+        starting.result()
     environment = stack.environment()
-    yesterday.provision(stack, tell)
     change_while_tucano_is_down(stack, tell)
     stack.wait_for_airflow()
     client = AirflowClient(environment.airflow_url, environment.airflow_user, environment.airflow_password)
