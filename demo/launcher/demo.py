@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -95,10 +94,9 @@ def play(stack: Stack, tell: Tell) -> Outcome:
     stack.prepare_crm()
     stack.prepare_provisioning()
     stack.start_tucano()
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        starting = beside.submit(stack.start_airflow)  # which waits for Airflow's own tables first
-        yesterday.provision(stack, tell)
-        starting.result()
+    night = yesterday.begin(stack)
+    stack.start_airflow()
+    yesterday.wait(stack, night, tell)
     environment = stack.environment()
     change_while_tucano_is_down(stack, tell)
     stack.wait_for_airflow()
