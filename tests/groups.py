@@ -1,7 +1,7 @@
 """Which tests share a process when the suite runs in several, and which of them go first.
 
 A file's tests stay together, since they share what their module has started. Everything that starts an Airflow is one
-group: two Airflows at once are more than two cores carry, and the end-to-end tests share one for their session.
+group: two Airflows at once are more than two cores carry, and the end-to-end tests share one.
 """
 
 from __future__ import annotations

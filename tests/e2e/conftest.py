@@ -35,9 +35,9 @@ class StartedStack:
     pages_dsn: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(runtime_folder: Path) -> Iterator[StartedStack]:
-    """PostgreSQL, a CRM of 300 subscriptions, the simulator and Airflow; stopped at the end of the session."""
+    """PostgreSQL, a CRM of 300 subscriptions, the simulator and Airflow; stopped after the tests of this folder."""
     runtime = Runtime(runtime_folder / "stack")
     started = Stack(
         runtime,
@@ -60,7 +60,7 @@ def stack(runtime_folder: Path) -> Iterator[StartedStack]:
         runtime.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ended_run(stack: StartedStack) -> str:
     """The run id of one reset run that has ended, whatever its end: it leaves logs, XCom and rendered fields."""
     stack.client.wait_for_dag("tucano_reset_run")
