@@ -81,6 +81,13 @@ def test_rejected_rows_spoil_an_extract_beyond_a_count_and_a_share(
     assert (not_whole_because(proof, settings()) == ()) is whole
 
 
+@pytest.mark.parametrize(("gone", "whole"), [(5, True), (6, False)])
+def test_a_handful_of_accounts_may_go_from_a_small_base(gone: int, whole: bool) -> None:
+    small = replace(WHOLE, extracted_rows=12, counted_rows=None, landed_accounts=12, last_whole_accounts=12)
+
+    assert (not_whole_because(replace(small, newly_gone=gone), settings()) == ()) is whole
+
+
 @pytest.mark.parametrize(
     "just",
     [{"landed_accounts": 980}, {"rejected_rows": 5}, {"counted_rows": 1_000}, {"newly_gone": 19}],

@@ -1,9 +1,8 @@
 -- batch/set_extracted.sql
 -- Record what the extract gave.
 -- Params: batch_id, extracted_rows, rejected_rows, counted_rows, landed_accounts, duplicate_keys, newest_version.
--- The newest version stands among the counts, which the batch's end adds to.
 UPDATE batch
 SET stage = 'EXTRACTED', extracted_rows = %(extracted_rows)s, rejected_rows = %(rejected_rows)s,
     counted_rows = %(counted_rows)s, landed_accounts = %(landed_accounts)s, duplicate_keys = %(duplicate_keys)s,
-    counts = jsonb_build_object('newest_version', %(newest_version)s::bigint)
+    newest_version = %(newest_version)s
 WHERE batch_id = %(batch_id)s;

@@ -5,7 +5,7 @@
 -- A CRM may number versions in its own way. That they are ids of actions shows where the last whole extract had one as
 -- new as the newest action of before it.
 WITH last_whole AS (
-    SELECT opened_at, (counts ->> 'newest_version')::bigint AS newest_version FROM batch
+    SELECT opened_at, newest_version FROM batch
     WHERE batch_id < %(batch_id)s AND extract_whole AND NOT filtered AND landed_accounts IS NOT NULL
     ORDER BY batch_id DESC LIMIT 1
 ), told AS (

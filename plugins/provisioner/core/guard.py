@@ -91,7 +91,8 @@ def not_whole_because(proof: Proof, settings: Settings) -> tuple[str, ...]:
                 f"less than minimum_accounts_share {settings.minimum_accounts_share:.0%}"
             )
         # As many others may have come in their place: accounts with another number, or of another CRM.
-        elif proof.newly_gone > proof.last_whole_accounts * (1 - settings.minimum_accounts_share):
+        # A handful may be: one account of a small base is more than its share.
+        elif proof.newly_gone > max(settings.rejected_rows_count, proof.last_whole_accounts - least):
             reasons.append(
                 f"{proof.newly_gone} served accounts of the last whole extract's {proof.last_whole_accounts} are gone "
                 f"and others are there instead: less than minimum_accounts_share "
