@@ -12,7 +12,7 @@ export PYTHONPATH := plugins
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
 
-demo: .venv/made_from ## Show the whole story on this machine in two minutes, and stop everything again
+demo: .venv/made_from ## Show the whole story on this machine in a minute, and stop everything again
 	@$(RUN) demo.launcher demo
 
 up: .venv/made_from ## Start PostgreSQL, the demo CRM, the Tucano simulator and Airflow, and leave them running

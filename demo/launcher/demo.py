@@ -1,4 +1,4 @@
-"""`make demo`: one night of an operator, in two minutes, in a folder of its own beside whatever else is up."""
+"""`make demo`: one night of an operator, in a minute, in a folder of its own beside whatever else is up."""
 
 from __future__ import annotations
 
