@@ -7,6 +7,14 @@ from tests.guards.guard import ADAPTERS, CORE, INTEGRATION, STEPS, UNIT, Guard
 ANSWERING = (
     Guard(
         section="4.8",
+        rule="what came before a request was sent is not its answer",
+        file=f"{ADAPTERS}/tucano.py",
+        text="            if connection.protocol is None or not connection.protocol.should_close:\n",
+        instead="            if True:\n",
+        tests=(f"{UNIT}/test_tucano_client.py",),
+    ),
+    Guard(
+        section="4.8",
         rule="a redirect is never followed",
         file=f"{ADAPTERS}/tucano.py",
         text="allow_redirects=False",
