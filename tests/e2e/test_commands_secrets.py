@@ -11,7 +11,7 @@ from tests.e2e.conftest import StartedStack, rows_holding
 KEPT_IN = {"secrets.json", "superuser_password", "passwords.json"}  # files that exist to keep them, mode 0600
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def secrets(stack: StartedStack) -> dict[str, str]:
     """Every random password and key of the stack, by name."""
     superuser = (stack.runtime.folder / "postgres" / "superuser_password").read_text()
