@@ -147,6 +147,24 @@ def test_decision_9_only_this_is_already_so(command, code):
     assert isinstance(refused(command, code), Completed) is ((command, code) in ALREADY_SO)
 
 
+ANOTHER_THING = {
+    "CreateAccount": ("OPTION", "MATERIAL"),
+    "ActivateOptions": ("ACCOUNT_EXISTS", "MATERIAL"),
+    "SuspendOptions": ("ACCOUNT_EXISTS", "MATERIAL"),
+    "AddMaterial": ("ACCOUNT_EXISTS", "OPTION"),
+    "RemoveMaterial": ("ACCOUNT_EXISTS", "OPTION"),
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "code"), EVERY_PAIR, ids=[f"{type(command).__name__}-{code}" for command, code in EVERY_PAIR]
+)
+def test_a_refusal_of_another_thing_than_the_command_is_the_answer_to_another_request(command, code):
+    of_another = any(thing in code for thing in ANOTHER_THING[type(command).__name__])
+
+    assert isinstance(refused(command, code), Unknown) is of_another
+
+
 def test_decision_9_an_account_that_is_not_known_is_forgotten():
     for command in COMMANDS[1:]:
         assert refused(command, "UNKNOWN_ACCOUNT") == Rejected(

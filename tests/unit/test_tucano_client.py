@@ -137,11 +137,13 @@ SETTLES_NOTHING = {
     "bytes that are no text": with_body(b'{"status":"ACCEPTED","error_description":"pass\xe9"}'),
     "nested to drown": with_body(b"[" * 40_000),
     "a number to drown": with_body(b'{"status":"ACCEPTED","cost":%s}' % (b"9" * 6_000)),
+    "another's answer": with_body(b'{"status":"ACCEPTED","request_number":"PR-7"}'),
     "201": b"HTTP/1.1 201 Created\r\nContent-Length: 21\r\n\r\n" + ACCEPTED,
     "202": b"HTTP/1.1 202 Accepted\r\nContent-Length: 21\r\n\r\n" + ACCEPTED,
 }
 UNTIL_IT_HANGS_UP = b"HTTP/1.0 200 OK\r\n\r\n" + ACCEPTED
 IS_AN_ANSWER = {
+    "with its number": with_body(b'{"status":"ACCEPTED","request_number":"PR-1"}'),
     "trailing headers of chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n15;a=b\r\n"
     + ACCEPTED
     + b"\r\n0\r\nX-Sum: 1\r\n\r\n",

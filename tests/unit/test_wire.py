@@ -135,6 +135,15 @@ def test_an_acceptance_is_read_with_its_reference_and_what_already_was_so():
     assert (read.reference_number, read.already, read.replayed) == ("T-1", {"KIDS"}, True)
 
 
+@pytest.mark.parametrize(
+    ("named", "verdict"), [("PR-1", Verdict.ACCEPTED), ("PR-2", None), (1, None), (None, Verdict.ACCEPTED)]
+)
+def test_an_answer_that_names_another_request_is_none(named, verdict):
+    body = json.dumps({"status": "ACCEPTED", "request_number": named}).encode()
+
+    assert parse_answer(200, {}, body, now=NOW, request_number="PR-1").verdict is verdict
+
+
 def test_a_refusal_is_read_with_its_code_and_words():
     read = answer({"status": "REJECTED", "error_code": "SOMETHING_NEW", "error_description": "no"})
 

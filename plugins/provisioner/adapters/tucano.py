@@ -52,7 +52,13 @@ class TucanoClient:
                     content += more
                 if not response.content.at_eof():
                     response.close()
-                return parse_answer(response.status, response.headers, content, now=datetime.now(UTC))
+                return parse_answer(
+                    response.status,
+                    response.headers,
+                    content,
+                    now=datetime.now(UTC),
+                    request_number=request_number,
+                )
         # Only a connection that was never made proves that nothing left.
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             return TransportFailure(sent=False, reason=f"no connection: {type(error).__name__}")

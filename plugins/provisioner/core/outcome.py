@@ -20,7 +20,28 @@ from provisioner.core.model import (
     SuspendOptions,
 )
 from provisioner.core.plan import apply
-from provisioner.core.wire import Answer as Answer, ErrorCode, Verdict
+from provisioner.core.wire import Answer as Answer, ErrorCode, Verdict, name_of
+
+# What a refusal is about. One about something else than its command was meant for another request: a proxy mixed up two
+# connections, or an answer came twice. UNKNOWN_ACCOUNT and INVALID_REQUEST may be said of any.
+_OF_OPTIONS: Final = frozenset(
+    {ErrorCode.UNKNOWN_OPTION, ErrorCode.OPTION_ALREADY_ACTIVE, ErrorCode.OPTION_NOT_ACTIVE}
+)
+_OF_MATERIALS: Final = frozenset(
+    {
+        ErrorCode.MATERIAL_ALREADY_REGISTERED,
+        ErrorCode.MATERIAL_REGISTERED_ELSEWHERE,
+        ErrorCode.UNKNOWN_MATERIAL,
+    }
+)
+_OF_ACCOUNTS: Final = frozenset({ErrorCode.ACCOUNT_EXISTS})
+MEANT_FOR_ANOTHER: Final[Mapping[type[Command], frozenset[ErrorCode]]] = {
+    CreateAccount: _OF_OPTIONS | _OF_MATERIALS,
+    ActivateOptions: _OF_ACCOUNTS | _OF_MATERIALS,
+    SuspendOptions: _OF_ACCOUNTS | _OF_MATERIALS,
+    AddMaterial: _OF_ACCOUNTS | _OF_OPTIONS,
+    RemoveMaterial: _OF_ACCOUNTS | _OF_OPTIONS,
+}
 
 # Our code for a refusal that names none.
 NO_ERROR_CODE: Final = "NO_ERROR_CODE"
@@ -140,6 +161,8 @@ def classify(command: Command, answer: Answer | TransportFailure, *, in_doubt: b
 
 def _refusal(command: Command, answer: Answer) -> Outcome:
     code = answer.error_code or NO_ERROR_CODE
+    if code in MEANT_FOR_ANOTHER[type(command)]:
+        return Unknown(reason=f"{code} answers another request than {name_of(command)}")
     if code == ALREADY_SO[type(command)]:
         several = isinstance(command, ActivateOptions | SuspendOptions) and len(command.options) > 1
         # A platform may say so of a mixed list: its word counts only for the options it names.

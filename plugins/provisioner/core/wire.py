@@ -203,9 +203,12 @@ def _options(given: Mapping[str, Any]) -> tuple[OptionCode, ...]:
     return tuple(sorted(OptionCode(option) for option in given["options"]))
 
 
-def parse_answer(status: int, headers: Mapping[str, str], body: bytes, *, now: datetime) -> Answer:
+def parse_answer(
+    status: int, headers: Mapping[str, str], body: bytes, *, now: datetime, request_number: str | None = None
+) -> Answer:
     """Read an HTTP answer; never raises, whatever the body is.
 
+    A platform need not say which request it answers; one that names another than *request_number* did not mean it.
     A Retry-After date is turned into seconds by the answer's own Date, and only without one by *now* (aware); a date
     gone by is 0, one not understood None.
     """
@@ -220,7 +223,7 @@ def parse_answer(status: int, headers: Mapping[str, str], body: bytes, *, now: d
             retry_after=retry_after,
             body=text,
         )
-    if not _is_of_the_contract(members):
+    if not _is_of_the_contract(members) or members.get("request_number", request_number) != request_number:
         return Answer(status=status, retry_after=retry_after, body=text)
     return Answer(
         status=status,
