@@ -26,7 +26,7 @@ ANSWERING = (
         rule="every answer is held to the number of its request",
         file=f"{ADAPTERS}/tucano.py",
         text="                    request_number=request_number,\n",
-        instead='                    request_number=None,\n',
+        instead="                    request_number=None,\n",
         tests=(f"{UNIT}/test_tucano_client.py",),
     ),
     Guard(
