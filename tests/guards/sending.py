@@ -135,6 +135,14 @@ SENDING = (
     ),
     Guard(
         section="4.3",
+        rule="what a refusal of a request in doubt leaves open is asked again",
+        file=f"{STEPS}/settle.py",
+        text="    if doubted.any:\n",
+        instead="    if False:\n",
+        tests=(f"{INTEGRATION}/test_requests_in_doubt.py", "-k", "refused_does_not_stay_dark"),
+    ),
+    Guard(
+        section="4.3",
         rule="a plan with an open question is not closed",
         file=f"{SQL}/request_log/close_plans.sql",
         text=" AND p.in_question = '{}'",

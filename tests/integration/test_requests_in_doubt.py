@@ -142,6 +142,41 @@ def test_a_channel_in_question_that_the_crm_wants_again_does_not_stay_dark(stage
     assert in_question(stage, number) == []
 
 
+def test_a_channel_whose_suspension_in_doubt_was_refused_does_not_stay_dark(stage: Stage) -> None:
+    number = a_suspension_in_doubt(stage)
+    refused = {"kind": "reject", "error_code": "UNKNOWN_OPTION", "accounts": [number], "count": 1}
+    stage.platform.set_faults(FORGETFUL, refused)
+
+    stage.run()
+
+    assert stage.log(number)[-3:] == [
+        ("SUSPEND_OPTIONS", "REJECTED", "UNKNOWN_OPTION"),
+        ("ACTIVATE_OPTIONS", "COMPLETED", None),
+        ("SUSPEND_OPTIONS", "COMPLETED", "OPTION_NOT_ACTIVE"),
+    ]
+    assert "VP1:NEWS" in stage.holds(number)["options"]
+    stage.run()
+    assert stage.holds(number)["options"] == stage.known(number)["options"] == ["VP1:MUSIC", "VP1:NEWS"]
+    assert stage.rows("SELECT count(*) FROM distrust") == [(0,)]
+
+
+@pytest.mark.parametrize("replayed", [False, True])
+def test_a_channel_that_was_refused_while_in_doubt_is_taken_away_when_it_is_not_wanted(
+    stage: Stage, *, replayed: bool
+) -> None:
+    number = stage.subscriber("KIDS", "NEWS", boxes={})
+    left_in_doubt(stage, number, "ACTIVATE_OPTIONS")
+    stage.act("STOPSERVICE", number, services=["KIDS"])
+    refused = {"kind": "reject", "error_code": "UNKNOWN_OPTION", "accounts": [number], "count": 1}
+    stage.platform.set_faults(*([] if replayed else [FORGETFUL, refused]))
+
+    stage.run()
+    stage.run()
+
+    assert stage.holds(number)["options"] == stage.known(number)["options"] == ["VP1:NEWS"]
+    assert stage.rows("SELECT count(*) FROM distrust") == [(0,)]
+
+
 @pytest.mark.parametrize("meanwhile", [None, "renew_request_numbers"])
 def test_a_question_outlives_a_night_that_ends_before_it_is_asked(
     stage: Stage, meanwhile: str | None

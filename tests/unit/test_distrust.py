@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from provisioner.core import desired
-from provisioner.core.distrust import NOTHING, Distrust, assume, pack_places, settle, unpack_places, without
+from provisioner.core.distrust import (
+    NOTHING,
+    Distrust,
+    assume,
+    left_open,
+    pack_places,
+    settle,
+    unpack_places,
+    without,
+)
 from provisioner.core.model import AccountState, Desired
 from provisioner.core.outcome import Completed, Rejected, Unknown
 from provisioner.core.plan import plan
@@ -134,3 +143,36 @@ def test_no_other_answer_settles_anything(answer):
 
 def test_places_read_back_as_they_were_packed():
     assert unpack_places(pack_places({("VP2", "S1"), ("VP1", "S9")})) == {("VP1", "S9"), ("VP2", "S1")}
+
+
+REFUSED = Rejected(error_code="UNKNOWN_OPTION")
+
+
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        (activate("VP1", "KIDS", "NEWS"), distrust(VP1=["KIDS", "NEWS"])),
+        (suspend("VP1", "KIDS"), distrust(VP1=["KIDS"])),
+        (add("S1"), distrust(("VP1", "S1"))),
+        (remove("S1"), distrust(("VP1", "S1"))),
+        (create_account(), NOTHING),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_a_refusal_of_what_was_in_doubt_leaves_open_what_it_names(command, named):
+    assert left_open(command, REFUSED, in_doubt=True, replayed=False) == named
+
+
+@pytest.mark.parametrize(
+    ("outcome", "in_doubt", "replayed"),
+    [
+        (REFUSED, False, False),
+        (REFUSED, True, True),
+        (Rejected(error_code="UNKNOWN_ACCOUNT", forget_account=True), True, False),
+        (Rejected(error_code="MATERIAL_REGISTERED_ELSEWHERE"), True, False),
+        (Completed(), True, False),
+        (Completed(already=True), True, False),
+    ],
+)
+def test_nothing_is_left_open_by_an_answer_that_says_how_things_are(outcome, in_doubt, replayed):
+    assert left_open(add("S1"), outcome, in_doubt=in_doubt, replayed=replayed) == NOTHING

@@ -62,6 +62,19 @@ def settle(db: sql.Connection, settled_by_account: Mapping[AccountId, Distrust])
     )
 
 
+def doubt(db: sql.Connection, doubted_by_account: Mapping[AccountId, Distrust]) -> None:
+    """Distrust options and boxes besides what is distrusted already, in the commit of what left them open."""
+    doubted = doubted_by_account.values()
+    sql.run(
+        db,
+        "distrust/doubt_things",
+        accounts=list(doubted_by_account),
+        batch_ids=[one.batch_id for one in doubted],
+        options=["{" + ",".join(pack_options(one.options)) + "}" for one in doubted],
+        materials=["{" + ",".join(pack_places(one.places)) + "}" for one in doubted],
+    )
+
+
 def forget(db: sql.Connection, accounts: Iterable[AccountId]) -> None:
     """Trust *accounts* again: somebody else has told the whole of them."""
     sql.run(db, "distrust/forget_distrust", accounts=list(accounts))

@@ -1,5 +1,7 @@
 """What a platform that was put back to a backup may hold otherwise than is known: asked for again until it answers.
 
+And what one that forgets request numbers may hold, since it refused a request that was in doubt.
+
 Known state is not touched by distrust: it stays the fold of the log. What is wanted and distrusted is given again, what
 is not wanted and distrusted is taken again, and "already so" settles it as well as "done" (decision 9). What one answer
 left open about options is a question and no distrust: core/questions.py says how they differ.
@@ -27,6 +29,7 @@ from provisioner.core.model import (
     SuspendOptions,
 )
 from provisioner.core.outcome import Completed, Outcome, Rejected
+from provisioner.core.wire import ErrorCode
 
 Place: TypeAlias = tuple[DistributorCode, SerialNumber]
 
@@ -112,6 +115,32 @@ def settle(distrust: Distrust, command: Command, outcome: Outcome) -> Distrust:
             return distrust
         case _:
             return NOTHING
+
+
+def left_open(command: Command, outcome: Outcome, *, in_doubt: bool, replayed: bool) -> Distrust:
+    """Return what the refusal of *command* leaves open where it was *in_doubt*.
+
+    A platform that keeps its numbers says *replayed* where it refused the first sending too. One that forgets them may
+    have applied that, and refuses the second one for a reason of its own: whether the thing is there is then not known.
+    Nothing is left open by what says where things are: no such account, a box that somebody else has.
+    """
+    match outcome:
+        case Rejected(error_code=ErrorCode.MATERIAL_REGISTERED_ELSEWHERE) | Rejected(forget_account=True):
+            return NOTHING
+        case Rejected() if in_doubt and not replayed and not isinstance(command, CreateAccount):
+            return _named(command)
+        case _:
+            return NOTHING
+
+
+def both(one: Distrust, other: Distrust, *, batch_id: int) -> Distrust:
+    """Return what either of them distrusts, as told to a batch."""
+    return Distrust(
+        account=one.account or other.account,
+        options=one.options | other.options,
+        places=one.places | other.places,
+        batch_id=batch_id,
+    )
 
 
 def without(distrust: Distrust, settled: Distrust) -> Distrust:

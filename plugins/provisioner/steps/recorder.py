@@ -103,6 +103,8 @@ def _write(db: sql.Connection, batch_id: int, reports: Sequence[Report]) -> None
         known_state.write(db, learned)
     if settled := {report.account: report.settled for report in reports if report.settled is not None}:
         distrust.settle(db, settled)
+    if doubted := {report.account: report.doubted for report in reports if report.doubted is not None}:
+        distrust.doubt(db, doubted)
     if parked := {report.account: report.parked_because for report in reports if report.parked_because}:
         request_log.park(db, parked)
     ended: dict[int, list[tuple[AccountId, str, str | None]]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from provisioner.adapters import request_log
 from provisioner.adapters.request_log import Closing, OpenRequest
 from provisioner.core import distrust as distrusting, outcome as outcomes, wire
+from provisioner.core.distrust import NOTHING
 from provisioner.core.model import RequestState
 from provisioner.core.outcome import Answer, Outcome, TransportFailure
 from provisioner.core.plan import blocked_by_rejection
@@ -40,6 +41,11 @@ def settle(
     if settled.any:
         report.settled = settled
         work.distrust = distrusting.without(work.distrust, settled)
+    replayed = isinstance(answer, Answer) and answer.replayed
+    doubted = distrusting.left_open(request.command, outcome, in_doubt=work.in_doubt, replayed=replayed)
+    if doubted.any:
+        work.distrust = distrusting.both(work.distrust, doubted, batch_id=work.batch_id)
+        report.doubted = distrusting.both(doubted, NOTHING, batch_id=work.batch_id)
     work.unknown_attempts = work.sends = 0
     start_again = work.settling
     if isinstance(outcome, outcomes.Rejected | outcomes.SplitOptions):

@@ -85,6 +85,7 @@ class Report:
     closings: list[Closing] = field(default_factory=list)
     known: AccountState | None = None
     settled: Distrust | None = None
+    doubted: Distrust | None = None
     arm: int | None = None
     unknown: tuple[int, int, str] | None = None
     disarm: tuple[int, str] | None = None
