@@ -170,6 +170,7 @@ def test_a_refusal_of_what_was_in_doubt_leaves_open_what_it_names(command, named
         (REFUSED, True, True),
         (Rejected(error_code="UNKNOWN_ACCOUNT", forget_account=True), True, False),
         (Rejected(error_code="MATERIAL_REGISTERED_ELSEWHERE"), True, False),
+        (Rejected(error_code="INVALID_REQUEST"), True, False),
         (Completed(), True, False),
         (Completed(already=True), True, False),
     ],

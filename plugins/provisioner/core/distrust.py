@@ -122,10 +122,13 @@ def left_open(command: Command, outcome: Outcome, *, in_doubt: bool, replayed: b
 
     A platform that keeps its numbers says *replayed* where it refused the first sending too. One that forgets them may
     have applied that, and refuses the second one for a reason of its own: whether the thing is there is then not known.
-    Nothing is left open by what says where things are: no such account, a box that somebody else has.
+    Nothing is left open by what says where things are (no such account, a box that somebody else has), nor by a refusal
+    of the bytes themselves: they were no better the first time.
     """
     match outcome:
-        case Rejected(error_code=ErrorCode.MATERIAL_REGISTERED_ELSEWHERE) | Rejected(forget_account=True):
+        case Rejected(forget_account=True):
+            return NOTHING
+        case Rejected(error_code=ErrorCode.MATERIAL_REGISTERED_ELSEWHERE | ErrorCode.INVALID_REQUEST):
             return NOTHING
         case Rejected() if in_doubt and not replayed and not isinstance(command, CreateAccount):
             return _named(command)
