@@ -99,18 +99,18 @@ def _service(member: dict[str, Any]) -> Service:
     code = member.get("code")
     if not isinstance(code, str) or not code:
         raise RowError(f"has a service without a code: {_shown(member)}")
-    distributors = member.get("distributors") or []
+    of_it = f"service {shown(code)}"
+    # What is not there is not the default place: taken for it, the service would move.
+    distributors = _present(member, "distributors", of_it)
     if not isinstance(distributors, list) or not all(isinstance(one, str) for one in distributors):
-        raise RowError(
-            f"has service {shown(code)} with distributors {shown(distributors)}, not an array of codes"
-        )
-    bundle = member.get("bundle")
-    if bundle is not None and not isinstance(bundle, str):
-        raise RowError(f"has service {shown(code)} with bundle {shown(bundle)}, not a code")
+        raise RowError(f"has {of_it} with distributors {shown(distributors)}, not an array of codes")
+    bundle = _present(member, "bundle", of_it)
+    if bundle is not None and (not isinstance(bundle, str) or not bundle):
+        raise RowError(f"has {of_it} with bundle {shown(bundle)}, not a code")
     return Service(
         code=code,
-        type=_of(ServiceType, member.get("type"), f"service {shown(code)} of type"),
-        state=_of(ServiceState, member.get("state"), f"service {shown(code)} in state"),
+        type=_of(ServiceType, member.get("type"), f"{of_it} of type"),
+        state=_of(ServiceState, member.get("state"), f"{of_it} in state"),
         distributors=tuple(DistributorCode(one) for one in distributors),
         bundle=bundle,
     )
@@ -122,18 +122,25 @@ def parse_items(packed: str | None) -> tuple[InstalledItem, ...]:
 
 
 def _item(member: dict[str, Any]) -> InstalledItem:
-    serial_number, kind, place = member.get("serial_number"), member.get("type"), member.get("distributor")
+    serial_number, kind = member.get("serial_number"), member.get("type")
     if not isinstance(serial_number, str) or not serial_number:
         raise RowError(f"has an installed item without a serial number: {_shown(member)}")
     if not isinstance(kind, str) or not kind:
         raise RowError(f"has installed item {shown(serial_number)} without a type")
-    if place is not None and not isinstance(place, str):
+    place = _present(member, "distributor", f"installed item {shown(serial_number)}")
+    if place is not None and (not isinstance(place, str) or not place):
         raise RowError(f"has installed item {shown(serial_number)} at distributor {shown(place)}, not a code")
     return InstalledItem(
         serial_number=SerialNumber(serial_number),
         type=kind,
-        distributor=DistributorCode(place) if place else None,
+        distributor=None if place is None else DistributorCode(place),
     )
+
+
+def _present(member: dict[str, Any], key: str, of_it: str) -> Any:
+    if key not in member:
+        raise RowError(f"has {of_it} without its {key}")
+    return member[key]
 
 
 def _moment(column: str, given: str | None) -> datetime | None:
