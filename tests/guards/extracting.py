@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.guards.guard import ADAPTERS, UNIT, Guard
+from tests.guards.guard import ADAPTERS, INTEGRATION, STEPS, UNIT, Guard
 
 EXTRACTING = (
     Guard(
@@ -12,5 +12,21 @@ EXTRACTING = (
         text='        raise RowError(f"has {of_it} without its {key}")\n',
         instead='        return [] if key == "distributors" else None\n',
         tests=(f"{UNIT}/test_crm_rows.py",),
+    ),
+    Guard(
+        section="4.6",
+        rule="a fresh row older than an action that its account was told of is waited for",
+        file=f"{STEPS}/drafting.py",
+        text="            if 0 < row.version < known:\n",
+        instead="            if False:\n",
+        tests=(f"{INTEGRATION}/test_stale_rows.py",),
+    ),
+    Guard(
+        section="4.7",
+        rule="a missing subscription withholds the removals of the account that it shares",
+        file=f"{STEPS}/prepare.py",
+        text="    missing.withhold(db, source, task, drafts.values())\n",
+        instead="",
+        tests=(f"{INTEGRATION}/test_missing_subscriptions.py",),
     ),
 )

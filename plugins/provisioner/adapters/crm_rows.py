@@ -66,6 +66,7 @@ def parse_row(fields: Sequence[str | None]) -> Subscription | RejectedRow:
                 phone=row.phone or None,
                 address=row.address or None,
             ),
+            version=_version(row.version),
         )
     except RowError as error:
         return rejected(row.subscription_number, row.account_id, error)
@@ -151,6 +152,13 @@ def _moment(column: str, given: str | None) -> datetime | None:
     except ValueError:
         # PostgreSQL's infinity, a year before 1 or beyond 9999.
         raise RowError(f"has {column} {shown(given)}, which is no date of the years 1 to 9999") from None
+
+
+def _version(given: str | None) -> int:
+    try:
+        return int(given or 0)
+    except ValueError:
+        raise RowError(f"has the version {shown(given)}, which is no whole number") from None
 
 
 def _required(column: str, value: str | None) -> str:

@@ -112,6 +112,26 @@ def newest_actions(db: sql.Connection, batch_id: int) -> dict[str, int]:
     return dict(sql.rows(db, "real_time/list_newest_actions", batch_id=batch_id))
 
 
+def versions_are_actions(db: sql.Connection) -> bool:
+    """Tell whether the last whole extract shows that this CRM's versions are ids of actions."""
+    (are,) = sql.one(db, "real_time/are_versions_actions")
+    return bool(are)
+
+
+def newest_actions_of(
+    db: sql.Connection, subscription_numbers: Iterable[SubscriptionNumber], batch_id: int
+) -> dict[SubscriptionNumber, int]:
+    """Return the newest action that the lane was told of each of these subscriptions; *batch_id*: who asks."""
+    return dict(
+        sql.rows(
+            db,
+            "real_time/list_newest_actions_of",
+            subscription_numbers=list(subscription_numbers),
+            batch_id=batch_id,
+        )
+    )
+
+
 def open_group(
     db: sql.Connection,
     *,
