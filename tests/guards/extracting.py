@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.guards.guard import ADAPTERS, INTEGRATION, STEPS, UNIT, Guard
+from tests.guards.guard import ADAPTERS, CORE, INTEGRATION, SQL, STEPS, UNIT, Guard
 
 EXTRACTING = (
     Guard(
@@ -15,11 +15,27 @@ EXTRACTING = (
     ),
     Guard(
         section="4.6",
+        rule="a version that is a slip makes no later extract stale",
+        file=f"{CORE}/guard.py",
+        text=" if sure == 0 or version <= SLIP_FACTOR * sure)",
+        instead=")",
+        tests=(f"{UNIT}/test_guard.py",),
+    ),
+    Guard(
+        section="4.6",
         rule="a fresh row older than an action that its account was told of is waited for",
         file=f"{STEPS}/drafting.py",
         text="            if 0 < row.version < known:\n",
         instead="            if False:\n",
         tests=(f"{INTEGRATION}/test_stale_rows.py",),
+    ),
+    Guard(
+        section="4.6",
+        rule="what is released of an extract that is not whole takes nothing away",
+        file=f"{SQL}/batch/release_held.sql",
+        text="CASE WHEN b.extract_whole IS FALSE THEN '{}' ELSE i.removals END",
+        instead="i.removals",
+        tests=(f"{INTEGRATION}/test_gate.py", "-k", "not_whole_gives"),
     ),
     Guard(
         section="4.7",

@@ -150,6 +150,17 @@ def test_a_row_older_than_what_the_lane_was_told_takes_nothing_away_from_its_acc
     assert "The extract is not proven whole" in said
 
 
+def test_a_version_that_is_a_slip_makes_no_later_extract_stale(served: Stage) -> None:
+    slip = f"CASE WHEN {ONE} THEN 9223372036854775807 ELSE t.version END"
+    whole = "SELECT extract_whole FROM batch ORDER BY batch_id DESC LIMIT 2"
+
+    with hidden(served, "subscriptions", with_columns(served, "subscriptions", {"version": slip})):
+        served.run()
+    served.run()
+
+    assert served.rows(whole) == [(True,), (True,)]
+
+
 def test_a_crm_that_counts_versions_in_its_own_way_is_not_taken_for_stale(empty_stage: Stage) -> None:
     counted = with_columns(empty_stage, "subscriptions", {"version": "1"})
     with running(empty_stage):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, strategies as st
 
-from provisioner.core.guard import PlannedChange, Proof, judge, not_whole_because, release
+from provisioner.core.guard import PlannedChange, Proof, judge, newest_version, not_whole_because, release
 from provisioner.core.model import RemoveMaterial, SuspendOptions
 from provisioner.core.packing import removal_keys
 from provisioner.core.plan import plan
@@ -236,3 +236,18 @@ def test_what_is_released_takes_away_exactly_what_was_planned_and_allowed(
 
 def removals_of(commands) -> set[str]:
     return set(removal_keys(one for one in commands if isinstance(one, RemoveMaterial | SuspendOptions)))
+
+
+@pytest.mark.parametrize(
+    ("newest", "believed"),
+    [
+        ([4_711, 4_712, 4_713, 4_714, 4_715, 4_716], 4_716),
+        ([4_711, 4_712, 4_713, 4_714, 4_715, 2**63 - 1], 4_715),
+        ([4_711, 1_700_000_000, 1_700_000_000, 1_700_000_000, 1_700_000_000, 1_700_000_000], 4_711),
+        ([7, 7, 7, 7, 7, 600], 600),
+        ([0, 0, 0, 0, 5, 9_000], 9_000),  # fewer rows than could tell
+        ([0, 0, 0, 0, 0, 0], 0),
+    ],
+)
+def test_the_newest_version_is_one_that_others_come_near(newest: list[int], believed: int) -> None:
+    assert newest_version(newest) == believed

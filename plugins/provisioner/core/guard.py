@@ -64,6 +64,21 @@ class Proof:
     last_newest_version: int = 0
 
 
+# Rows whose version may be a slip of the pen: as many as the bad rows that wait for somebody in an ordinary CRM.
+SLIPS = 5
+# No CRM changes so much since all but a few of its newest subscriptions changed.
+SLIP_FACTOR = 100
+
+
+def newest_version(newest: Sequence[int]) -> int:
+    """Return the newest version of an extract, of whose versions the SLIPS + 1 *newest* are given.
+
+    Without those that are a slip: believed, they would make every later extract stale.
+    """
+    sure = min(newest)
+    return max(version for version in newest if sure == 0 or version <= SLIP_FACTOR * sure)
+
+
 def not_whole_because(proof: Proof, settings: Settings) -> tuple[str, ...]:
     """Return why an extract is not proven whole; () means that it is."""
     reasons = []
@@ -119,7 +134,10 @@ def judge(change: PlannedChange, *, whole: bool, allow_removals: bool, settings:
             f"a new version of the provider file changes {change.changed} of {change.base} accounts, more than "
             f"provider_change_share {share:.2%}: the whole plan is held, giving and taking"
         )
-        return Verdict(pure=False, replacements=False, whole_plan=True, held_because=(because,))
+        not_whole = (
+            () if whole else ("the extract is not proven whole: a release gives, and takes nothing away",)
+        )
+        return Verdict(pure=False, replacements=False, whole_plan=True, held_because=(because, *not_whole))
     if not whole:
         return Verdict(pure=False, replacements=False, held_because=("the extract is not proven whole",))
     if allow_removals:

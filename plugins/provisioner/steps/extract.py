@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from heapq import heapreplace
 
 from provisioner.adapters import batches, crm, crm_rows, inbox, sql
 from provisioner.adapters.connections import Connections
-from provisioner.core import desired, faults, wire
+from provisioner.core import desired, faults, guard, wire
 from provisioner.core.model import ACTIVE_SUBSCRIPTION, Provider, RejectedRow, Service
 from provisioner.core.packing import pack_materials, pack_options
 from provisioner.failpoint import failpoint
@@ -38,7 +39,7 @@ class Landing:
     numbers: set[str] = field(default_factory=set)
     duplicates: set[str] = field(default_factory=set)
     merged: bool = False
-    newest_version: int = 0
+    newest_versions: list[int] = field(default_factory=lambda: [0] * (guard.SLIPS + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def run(connections: Connections, batch_id: int) -> dict[str, int]:
             counted_rows=counted,
             landed_accounts=accounts,
             duplicate_keys=sorted(landing.duplicates),
-            newest_version=landing.newest_version,
+            newest_version=guard.newest_version(landing.newest_versions),
         )
     failpoint("extract.committed")
     return {"rows": landing.rows, "rejected": len(landing.rejected), "accounts": accounts}
@@ -127,7 +128,8 @@ def land(
         landing.numbers.add(number or "")
         landing.merged |= number != account
         version = int(row[11] or 0)
-        landing.newest_version = max(landing.newest_version, version)
+        if version > landing.newest_versions[0]:
+            heapreplace(landing.newest_versions, version)
         # 0: a CRM without versions, of which nothing is known.
         if newest and 0 < version < (known := newest.get(number or "", 0)):
             refused = faults.stale(number or "", account, version=version, known=known)
