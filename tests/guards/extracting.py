@@ -15,6 +15,14 @@ EXTRACTING = (
     ),
     Guard(
         section="4.6",
+        rule="a CRM in another encoding is read as it is meant",
+        file=f"{ADAPTERS}/connections.py",
+        text='                client_encoding="utf8",\n',
+        instead="",
+        tests=(f"{INTEGRATION}/test_crm_encodings.py",),
+    ),
+    Guard(
+        section="4.6",
         rule="a version that is a slip makes no later extract stale",
         file=f"{CORE}/guard.py",
         text=" if sure == 0 or version <= SLIP_FACTOR * sure)",
