@@ -31,6 +31,14 @@ EXTRACTING = (
     ),
     Guard(
         section="4.6",
+        rule="versions that jump make no later extract stale",
+        file=f"{SQL}/batch/set_proof.sql",
+        text="CASE WHEN %(version_counts)s THEN newest_version END",
+        instead="CASE WHEN %(version_counts)s THEN newest_version ELSE newest_version END",
+        tests=(f"{INTEGRATION}/test_odd_extracts.py", "-k", "is_a_slip"),
+    ),
+    Guard(
+        section="4.6",
         rule="a fresh row older than an action that its account was told of is waited for",
         file=f"{STEPS}/drafting.py",
         text="            if 0 < row.version < known:\n",

@@ -7,7 +7,15 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, strategies as st
 
-from provisioner.core.guard import PlannedChange, Proof, judge, newest_version, not_whole_because, release
+from provisioner.core.guard import (
+    PlannedChange,
+    Proof,
+    counts_otherwise,
+    judge,
+    newest_version,
+    not_whole_because,
+    release,
+)
 from provisioner.core.model import RemoveMaterial, SuspendOptions
 from provisioner.core.packing import removal_keys
 from provisioner.core.plan import plan
@@ -258,3 +266,17 @@ def removals_of(commands) -> set[str]:
 )
 def test_the_newest_version_is_one_that_others_come_near(newest: list[int], believed: int) -> None:
     assert newest_version(newest) == believed
+
+
+@pytest.mark.parametrize(
+    ("newest", "last", "otherwise"),
+    [
+        (4_800, 4_700, False),
+        (470_000, 4_700, False),
+        (470_001, 4_700, True),
+        (2**63 - 1, 0, False),
+        (0, 4_700, False),
+    ],
+)
+def test_versions_that_jump_measure_no_later_extract(newest: int, last: int, otherwise: bool) -> None:
+    assert counts_otherwise(newest, last) is otherwise

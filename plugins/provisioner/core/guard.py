@@ -66,7 +66,7 @@ class Proof:
 
 # Rows whose version may be a slip of the pen: as many as the bad rows that wait for somebody in an ordinary CRM.
 SLIPS = 5
-# No CRM changes so much since all but a few of its newest subscriptions changed.
+# No CRM changes so much in a day, nor since all but a few of its newest subscriptions changed.
 SLIP_FACTOR = 100
 
 
@@ -77,6 +77,11 @@ def newest_version(newest: Sequence[int]) -> int:
     """
     sure = min(newest)
     return max(version for version in newest if sure == 0 or version <= SLIP_FACTOR * sure)
+
+
+def counts_otherwise(newest: int, last_newest: int) -> bool:
+    """Tell whether versions grew by more than a CRM can change in a day: the next extract is not measured by them."""
+    return newest > SLIP_FACTOR * last_newest > 0
 
 
 def not_whole_because(proof: Proof, settings: Settings) -> tuple[str, ...]:
