@@ -31,6 +31,14 @@ EXTRACTING = (
     ),
     Guard(
         section="4.6",
+        rule="an empty column is not read as an end",
+        file=f"{CORE}/guard.py",
+        text="        if not found and accounts > few\n",
+        instead="        if False\n",
+        tests=(f"{INTEGRATION}/test_broken_extracts.py", "-k", "table_that_is_empty"),
+    ),
+    Guard(
+        section="4.6",
         rule="versions that jump make no later extract stale",
         file=f"{SQL}/batch/set_proof.sql",
         text="CASE WHEN %(version_counts)s THEN newest_version END",

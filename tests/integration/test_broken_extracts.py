@@ -58,6 +58,19 @@ def test_an_extract_that_lost_something_takes_nothing_away(served: Stage, broken
     nobody_loses_anything(served, *BREAKS[broken])
 
 
+@pytest.mark.parametrize("table", ["subscription_services", "installed_items"])
+def test_a_table_that_is_empty_takes_nothing_from_a_base_that_the_gate_would_let_go(
+    served: Stage, table: str
+) -> None:
+    served.set(removals_count=50)
+    try:
+        nobody_loses_anything(
+            served, table, "SELECT t.* FROM {table} t WHERE false", "an empty column is not read as an end"
+        )
+    finally:
+        served.set(**GATE)
+
+
 @pytest.mark.parametrize("broken", COLUMNS)
 def test_a_column_that_holds_something_else_takes_nothing_away(served: Stage, broken: str) -> None:
     column, value = COLUMNS[broken]

@@ -84,6 +84,24 @@ def counts_otherwise(newest: int, last_newest: int) -> bool:
     return newest > SLIP_FACTOR * last_newest > 0
 
 
+def emptied_because(
+    *, any_service: bool, any_box: bool, served: int, boxed: int, settings: Settings
+) -> tuple[str, ...]:
+    """Return what an unfiltered extract has nothing of at all, though Tucano has it for more than a few accounts.
+
+    *served* accounts have options, *boxed* ones boxes. Of a small base the gate would let all of it go.
+    """
+    few = settings.rejected_rows_count
+    return tuple(
+        f"it has no {thing} at all, and Tucano has some for {accounts} accounts: an empty column is not read as an end"
+        for thing, found, accounts in (
+            ("service of an Active subscription", any_service, served),
+            ("installed item", any_box, boxed),
+        )
+        if not found and accounts > few
+    )
+
+
 def not_whole_because(proof: Proof, settings: Settings) -> tuple[str, ...]:
     """Return why an extract is not proven whole; () means that it is."""
     reasons = []

@@ -13,7 +13,7 @@ from heapq import heapreplace
 from provisioner.adapters import batches, crm, crm_rows, inbox, sql
 from provisioner.adapters.connections import Connections
 from provisioner.core import desired, faults, guard, wire
-from provisioner.core.model import Provider, RejectedRow
+from provisioner.core.model import ACTIVE_SUBSCRIPTION, Provider, RejectedRow
 from provisioner.core.packing import pack_materials, pack_options
 from provisioner.failpoint import failpoint
 from provisioner.steps.load_provider import of_batch
@@ -32,6 +32,8 @@ class Landing:
     numbers: set[str] = field(default_factory=set)
     duplicates: set[str] = field(default_factory=set)
     merged: bool = False
+    any_service: bool = False
+    any_box: bool = False
     newest_versions: list[int] = field(default_factory=lambda: [0] * (guard.SLIPS + 1))
 
 
@@ -60,6 +62,7 @@ def run(connections: Connections, batch_id: int) -> dict[str, int]:
             sql.run(db, "desired_state/merge_accounts", batch_id=batch_id)
         batches.insert_rejected_rows(db, batch_id, landing.rejected)
         (accounts,) = sql.one(db, "desired_state/count_landed", batch_id=batch_id)
+        emptied = () if filters.any else _emptied(db, landing, provider)
         failpoint("extract.landed")
         sql.run(
             db,
@@ -71,9 +74,23 @@ def run(connections: Connections, batch_id: int) -> dict[str, int]:
             landed_accounts=accounts,
             duplicate_keys=sorted(landing.duplicates),
             newest_version=guard.newest_version(landing.newest_versions),
+            not_whole_because=list(emptied),
         )
     failpoint("extract.committed")
     return {"rows": landing.rows, "rejected": len(landing.rejected), "accounts": accounts}
+
+
+def _emptied(db: sql.Connection, landing: Landing, provider: Provider) -> tuple[str, ...]:
+    if landing.any_service and landing.any_box:
+        return ()
+    served, boxed = sql.one(db, "known_state/count_served")
+    return guard.emptied_because(
+        any_service=landing.any_service,
+        any_box=landing.any_box,
+        served=served,
+        boxed=boxed,
+        settings=provider.settings,
+    )
 
 
 def copy_in(db: sql.Connection, lines: Iterable[str]) -> None:
@@ -104,6 +121,9 @@ def land(
         landing.numbers.add(number or "")
         landing.merged |= number != account
         version = int(row[11] or 0)
+        if not (landing.any_service and landing.any_box):
+            landing.any_service |= row[9] != "[]" and row[7] in ACTIVE_SUBSCRIPTION
+            landing.any_box |= row[10] != "[]"
         if version > landing.newest_versions[0]:
             heapreplace(landing.newest_versions, version)
         # 0: a CRM without versions, of which nothing is known.

@@ -37,15 +37,17 @@ def run(connections: Connections, batch_id: int) -> list[str]:
             newest_version=newest_version or 0,
             last_newest_version=(last_newest_version or 0) if measured else 0,
         )
-        reasons = guard.not_whole_because(proof, of_batch(batch).settings)
+        # What the reading saw, and what an attempt before this one found, once.
+        found = guard.not_whole_because(proof, of_batch(batch).settings)
+        reasons = list(dict.fromkeys((*batch.not_whole_because, *found)))
         sql.run(
             db,
             "batch/set_proof",
             batch_id=batch_id,
             extract_whole=not reasons,
-            not_whole_because=list(reasons),
+            not_whole_because=reasons,
             version_counts=not guard.counts_otherwise(proof.newest_version, proof.last_newest_version),
         )
         failpoint("proof.written")
     failpoint("proof.committed")
-    return list(reasons)
+    return reasons
