@@ -55,6 +55,14 @@ EXTRACTING = (
     ),
     Guard(
         section="4.6",
+        rule="an action whose subscription is not there yet is looked at again",
+        file=f"{SQL}/real_time/park_actions.sql",
+        text="CASE WHEN a.attempts <= %(attempts)s THEN clock_timestamp()",
+        instead="CASE WHEN a.attempts > %(attempts)s THEN clock_timestamp()",
+        tests=(f"{INTEGRATION}/test_stale_rows.py", "-k", "not_there_yet"),
+    ),
+    Guard(
+        section="4.6",
         rule="what is released of an extract that is not whole takes nothing away",
         file=f"{SQL}/batch/release_held.sql",
         text="CASE WHEN b.extract_whole IS FALSE THEN '{}' ELSE i.removals END",

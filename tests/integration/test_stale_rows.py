@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from provisioner.core import policy
 from provisioner.steps import prepare, reset_subscription
 from tests.integration.broken_crm import hidden, with_columns
 from tests.integration.lane_at_work import eventually, inbox, is_done, running
@@ -84,3 +85,15 @@ def test_a_single_reset_of_a_stale_row_is_refused_unless_it_is_forced(empty_stag
 
     assert empty_stage.sent() == []
     assert look(force=False).commands == ()
+
+
+def test_an_action_of_a_subscription_that_is_not_there_yet_is_looked_at_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "NOT_THERE_ATTEMPTS", 10_000)  # the machine may be busy
+    number = stage.subscriber("GEOLOGICAL")
+    without = f"SELECT t.* FROM {{table}} t WHERE subscription_number <> '{number}'"  # noqa: S608
+    with running(stage):
+        with hidden(stage, "subscriptions", without):
+            eventually(lambda: [one for one, _ in inbox(stage, number)] == ["PARKED"], "it is not there")
+        eventually(is_done(stage, number), "it is there, and given")

@@ -10,6 +10,7 @@ from typing import Any
 
 from provisioner.adapters import sql
 from provisioner.adapters.actions import Action
+from provisioner.core import policy
 from provisioner.core.model import AccountId, SubscriptionNumber
 
 
@@ -171,12 +172,13 @@ def open_group(
 
 
 def park(db: sql.Connection, reason_by_reference: Mapping[str, str]) -> None:
-    """Park actions that nothing can be done for."""
+    """Park actions that nothing can be done for, and look at them again a few times."""
     sql.run(
         db,
         "real_time/park_actions",
         transaction_references=list(reason_by_reference),
         reasons=list(reason_by_reference.values()),
+        attempts=policy.NOT_THERE_ATTEMPTS,
     )
 
 
