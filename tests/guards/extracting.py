@@ -35,7 +35,7 @@ EXTRACTING = (
         file=f"{CORE}/guard.py",
         text="        if not found and accounts > few\n",
         instead="        if False\n",
-        tests=(f"{INTEGRATION}/test_broken_extracts.py", "-k", "table_that_is_empty"),
+        tests=(f"{INTEGRATION}/test_broken_extracts.py", "-k", "base_that_is_empty"),
     ),
     Guard(
         section="4.6",

@@ -95,7 +95,7 @@ def emptied_because(
     return tuple(
         f"it has no {thing} at all, and Tucano has some for {accounts} accounts: an empty column is not read as an end"
         for thing, found, accounts in (
-            ("service of an Active subscription", any_service, served),
+            ("Active service", any_service, served),
             ("installed item", any_box, boxed),
         )
         if not found and accounts > few

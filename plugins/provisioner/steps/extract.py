@@ -13,7 +13,7 @@ from heapq import heapreplace
 from provisioner.adapters import batches, crm, crm_rows, inbox, sql
 from provisioner.adapters.connections import Connections
 from provisioner.core import desired, faults, guard, wire
-from provisioner.core.model import ACTIVE_SUBSCRIPTION, Provider, RejectedRow
+from provisioner.core.model import ACTIVE_SERVICE, ACTIVE_SUBSCRIPTION, Provider, RejectedRow
 from provisioner.core.packing import pack_materials, pack_options
 from provisioner.failpoint import failpoint
 from provisioner.steps.load_provider import of_batch
@@ -80,6 +80,11 @@ def run(connections: Connections, batch_id: int) -> dict[str, int]:
     return {"rows": landing.rows, "rejected": len(landing.rejected), "accounts": accounts}
 
 
+def _has_active_service(services: str | None) -> bool:
+    # As it is written: what cannot be read counts among the rejected rows.
+    return services is None or any(f'"{state}"' in services for state in ACTIVE_SERVICE)
+
+
 def _emptied(db: sql.Connection, landing: Landing, provider: Provider) -> tuple[str, ...]:
     if landing.any_service and landing.any_box:
         return ()
@@ -122,7 +127,7 @@ def land(
         landing.merged |= number != account
         version = int(row[11] or 0)
         if not (landing.any_service and landing.any_box):
-            landing.any_service |= row[9] != "[]" and row[7] in ACTIVE_SUBSCRIPTION
+            landing.any_service |= row[7] in ACTIVE_SUBSCRIPTION and _has_active_service(row[9])
             landing.any_box |= row[10] != "[]"
         if version > landing.newest_versions[0]:
             heapreplace(landing.newest_versions, version)
