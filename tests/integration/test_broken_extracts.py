@@ -58,6 +58,30 @@ def test_an_extract_that_lost_something_takes_nothing_away(served: Stage, broken
     nobody_loses_anything(served, *BREAKS[broken])
 
 
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("subscription_services", None),
+        ("installed_items", None),
+        ("subscription_services", "state"),
+        ("subscriptions", "state"),
+    ],
+)
+def test_a_base_that_is_empty_loses_nothing_though_the_gate_would_let_go_of_all_of_it(
+    served: Stage, table: str, column: str | None
+) -> None:
+    ended = (
+        with_columns(served, table, {column: "'CANCELLED'"})
+        if column
+        else "SELECT t.* FROM {table} t WHERE false"
+    )
+    served.set(removals_count=50)
+    try:
+        nobody_loses_anything(served, table, ended, "an empty column is not read as an end")
+    finally:
+        served.set(**GATE)
+
+
 @pytest.mark.parametrize("broken", COLUMNS)
 def test_a_column_that_holds_something_else_takes_nothing_away(served: Stage, broken: str) -> None:
     column, value = COLUMNS[broken]

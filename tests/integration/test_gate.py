@@ -6,6 +6,7 @@ import pytest
 
 from provisioner.core.errors import ConfigurationError
 from provisioner.steps import close_batch, dispatch, release_removals
+from tests.integration.broken_crm import hidden
 from tests.integration.stage import Stage
 
 
@@ -224,3 +225,21 @@ def test_an_extract_that_is_not_whole_takes_nothing_and_offers_nothing_for_relea
     assert stage.sent() == []
     with pytest.raises(ConfigurationError, match="nothing to release"):
         release_removals.show(stage.connections, {})
+
+
+def test_a_held_plan_of_an_extract_that_is_not_whole_gives_when_released_and_takes_nothing(
+    stage: Stage, base: list[str]
+) -> None:
+    stage.provider["services"]["ENTERTAIN"] = {"option": "ENTERTAIN_HD"}
+    twice = "SELECT t.* FROM {table} t UNION ALL SELECT t.* FROM {table} t"
+    stage.forget_sent()
+
+    with hidden(stage, "subscriptions", twice):
+        stage.run()
+        shown = release_removals.show(stage.connections, {})
+        released(stage, shown)
+
+    assert "takes nothing away" in shown["shown"]
+    assert "Would be taken away: 0 options, 0 boxes" in shown["shown"]
+    assert stage.sent(base[0]) == ["ACTIVATE_OPTIONS(VP1, [ENTERTAIN_HD])"]
+    assert len(stage.sent()) == len(base)

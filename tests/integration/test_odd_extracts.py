@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from provisioner.steps import reset_subscription
+from provisioner.steps import extract, prove_extract, reset_subscription
 from tests.integration.broken_crm import NOTICED, hidden, nobody_loses_anything, with_columns
 from tests.integration.conftest import Stages
 from tests.integration.lane_at_work import eventually, is_done, running
@@ -105,7 +105,8 @@ def test_what_is_odd_is_told_and_takes_nothing_away(served: Stage, odd: str) -> 
 
 
 def test_a_place_whose_rows_are_all_missing_is_not_taken_away(served: Stage) -> None:
-    shown = "SELECT t.* FROM {table} t WHERE NOT 'VP2' = ANY(t.distributors)"
+    # But for one subscriber: where nobody has anything the extract is not whole.
+    shown = f"SELECT t.* FROM {{table}} t WHERE NOT 'VP2' = ANY(t.distributors) OR {ONE}"  # noqa: S608
 
     nobody_loses_anything(served, "subscription_services", shown, "would lose service")
 
@@ -148,6 +149,20 @@ def test_a_row_older_than_what_the_lane_was_told_takes_nothing_away_from_its_acc
     assert empty_stage.sent() == []
     assert f"subscription {number} is of version" in said
     assert "The extract is not proven whole" in said
+
+
+@pytest.mark.parametrize("slipped", [ONE, "true"])
+def test_a_version_that_is_a_slip_makes_no_later_extract_stale(served: Stage, slipped: str) -> None:
+    slip = f"CASE WHEN {slipped} THEN 9223372036854775807 ELSE t.version END"
+
+    with hidden(served, "subscriptions", with_columns(served, "subscriptions", {"version": slip})):
+        batch_id = served.open()
+        extract.run(served.connections, batch_id)
+        assert prove_extract.run(served.connections, batch_id) == []
+        assert prove_extract.run(served.connections, batch_id) == [], "nor a second copy of the task"
+    served.run()
+
+    assert served.rows("SELECT extract_whole FROM batch ORDER BY batch_id DESC LIMIT 1") == [(True,)]
 
 
 def test_a_crm_that_counts_versions_in_its_own_way_is_not_taken_for_stale(empty_stage: Stage) -> None:

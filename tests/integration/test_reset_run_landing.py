@@ -14,7 +14,7 @@ from provisioner.core import desired, wire
 from provisioner.core.errors import SourceError
 from provisioner.core.model import ACTIVE_SUBSCRIPTION, Provider, RejectedRow
 from provisioner.core.packing import pack_materials, pack_options
-from provisioner.steps import extract
+from provisioner.steps import extract, row_patterns
 from tests.integration.stage import Stage
 
 ROWS = 4_000
@@ -143,8 +143,10 @@ def test_the_short_way_decides_every_row_as_the_full_rules_do(
 
 
 def test_most_ordinary_rows_take_the_short_way(provider: Provider) -> None:
-    patterns = extract._Patterns(provider)
-    services = json.dumps([{"code": "NEWS", "type": "TERMED", "state": "EFFECTIVE", "distributors": ["VP1"]}])
+    patterns = row_patterns.Patterns(provider)
+    services = json.dumps(
+        [{"code": "NEWS", "type": "TERMED", "state": "EFFECTIVE", "distributors": ["VP1"], "bundle": None}]
+    )
     row: Row = ["S1", "S1", "Ada", None, None, None, "R", "EFFECTIVE", None, services, "[]", "1"]
 
     assert patterns.line(row, 1) == '1\tS1\t{"S1"}\tt\tt\t{VP1:NEWS}\t{}\t{}\t{}\n'
@@ -153,7 +155,7 @@ def test_most_ordinary_rows_take_the_short_way(provider: Provider) -> None:
 def test_patterns_that_were_forgotten_are_decided_anew(
     stage: Stage, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extract, "PATTERNS", 1)
+    monkeypatch.setattr(row_patterns, "PATTERNS", 1)
     rng = random.Random(7)
     rows = [a_plain_row(rng, index) for index in range(ROWS)]
 

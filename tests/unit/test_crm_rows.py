@@ -93,7 +93,12 @@ def test_a_list_that_is_none_is_not_an_empty_one(column: str, packed: str) -> No
         ({"distributors": "VP1"}, "distributors 'VP1', not an array of codes"),
         ({"distributors": [1]}, "distributors [1], not an array of codes"),
         ({"distributors": {"VP1": 1}}, "not an array of codes"),
+        ({"distributors": None}, "distributors None, not an array of codes"),
+        ({"distributors": ""}, "distributors '', not an array of codes"),
+        ({"distributors": False}, "distributors False, not an array of codes"),
+        ({"distributors": 0}, "distributors 0, not an array of codes"),
         ({"bundle": 7}, "bundle 7, not a code"),
+        ({"bundle": ""}, "bundle '', not a code"),
     ],
 )
 def test_a_service_that_breaks_the_contract_rejects_the_row(broken: dict[str, Any], said: str) -> None:
@@ -108,23 +113,36 @@ def test_a_service_that_breaks_the_contract_rejects_the_row(broken: dict[str, An
         ({"serial_number": ""}, "an installed item without a serial number"),
         ({"type": None}, "installed item 'S1' without a type"),
         ({"distributor": 1}, "installed item 'S1' at distributor 1, not a code"),
+        ({"distributor": ""}, "installed item 'S1' at distributor '', not a code"),
     ],
 )
 def test_an_item_that_breaks_the_contract_rejects_the_row(broken: dict[str, Any], said: str) -> None:
     assert said in rejected(items=json.dumps([BOX | broken])).explanation
 
 
-@pytest.mark.parametrize("absent", [None, []])
-def test_a_service_may_have_no_distributor(absent: object) -> None:
-    found = parsed(services=json.dumps([NEWS | {"distributors": absent}]))
+@pytest.mark.parametrize("key", NEWS)
+def test_a_service_without_one_of_its_keys_rejects_the_row(key: str) -> None:
+    left = {name: value for name, value in NEWS.items() if name != key}
+
+    assert key in rejected(services=json.dumps([left])).explanation
+
+
+@pytest.mark.parametrize("key", BOX)
+def test_an_item_without_one_of_its_keys_rejects_the_row(key: str) -> None:
+    left = {name: value for name, value in BOX.items() if name != key}
+
+    assert key.replace("_", " ") in rejected(items=json.dumps([left])).explanation
+
+
+def test_a_service_may_have_no_distributor() -> None:
+    found = parsed(services=json.dumps([NEWS | {"distributors": []}]))
 
     assert isinstance(found, Subscription)
     assert found.services[0].distributors == ()
 
 
-@pytest.mark.parametrize("absent", [None, ""])
-def test_an_item_may_have_no_distributor(absent: str | None) -> None:
-    found = parsed(items=json.dumps([BOX | {"distributor": absent}]))
+def test_an_item_may_have_no_distributor() -> None:
+    found = parsed(items=json.dumps([BOX | {"distributor": None}]))
 
     assert isinstance(found, Subscription)
     assert found.items[0].distributor is None

@@ -7,7 +7,15 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, strategies as st
 
-from provisioner.core.guard import PlannedChange, Proof, judge, not_whole_because, release
+from provisioner.core.guard import (
+    PlannedChange,
+    Proof,
+    counts_otherwise,
+    judge,
+    newest_version,
+    not_whole_because,
+    release,
+)
 from provisioner.core.model import RemoveMaterial, SuspendOptions
 from provisioner.core.packing import removal_keys
 from provisioner.core.plan import plan
@@ -130,7 +138,6 @@ def test_removals_are_held_beyond_a_count_and_a_share(base: int, removals: int, 
     judged = verdict(a_change(base=base, pure_removals=removals))
 
     assert judged.pure is goes
-    assert judged.replacements
     assert bool(judged.held_because) is not goes
 
 
@@ -138,7 +145,7 @@ def test_removals_are_held_beyond_a_count_and_a_share(base: int, removals: int, 
 def test_replacements_are_measured_apart_and_more_freely(replacements: int, goes: bool) -> None:
     judged = verdict(a_change(replacements=replacements))
 
-    assert (judged.pure, judged.replacements) == (True, goes)
+    assert judged.replacements is goes
 
 
 def test_what_is_held_says_how_many_of_how_many_and_by_which_setting() -> None:
@@ -160,6 +167,14 @@ def test_an_extract_that_is_not_whole_takes_nothing_away_whoever_allows_it(allow
 
     assert (judged.pure, judged.replacements) == (False, False)
     assert judged.held_because
+
+
+@pytest.mark.parametrize("changed", [{"pure_removals": 501}, {"replacements": 5_001}])
+def test_one_kind_beyond_its_measure_holds_the_other_too(changed: dict[str, int]) -> None:
+    judged = verdict(a_change(**({"pure_removals": 1, "replacements": 1} | changed)))
+
+    assert (judged.pure, judged.replacements) == (False, False)
+    assert len(judged.held_because) == 1
 
 
 @pytest.mark.parametrize(("changed", "held"), [(5_000, False), (5_001, True)])
@@ -236,3 +251,32 @@ def test_what_is_released_takes_away_exactly_what_was_planned_and_allowed(
 
 def removals_of(commands) -> set[str]:
     return set(removal_keys(one for one in commands if isinstance(one, RemoveMaterial | SuspendOptions)))
+
+
+@pytest.mark.parametrize(
+    ("newest", "believed"),
+    [
+        ([4_711, 4_712, 4_713, 4_714, 4_715, 4_716], 4_716),
+        ([4_711, 4_712, 4_713, 4_714, 4_715, 2**63 - 1], 4_715),
+        ([4_711, 1_700_000_000, 1_700_000_000, 1_700_000_000, 1_700_000_000, 1_700_000_000], 4_711),
+        ([7, 7, 7, 7, 7, 600], 600),
+        ([0, 0, 0, 0, 5, 9_000], 9_000),  # fewer rows than could tell
+        ([0, 0, 0, 0, 0, 0], 0),
+    ],
+)
+def test_the_newest_version_is_one_that_others_come_near(newest: list[int], believed: int) -> None:
+    assert newest_version(newest) == believed
+
+
+@pytest.mark.parametrize(
+    ("newest", "last", "otherwise"),
+    [
+        (4_800, 4_700, False),
+        (470_000, 4_700, False),
+        (470_001, 4_700, True),
+        (2**63 - 1, 0, False),
+        (0, 4_700, False),
+    ],
+)
+def test_versions_that_jump_measure_no_later_extract(newest: int, last: int, otherwise: bool) -> None:
+    assert counts_otherwise(newest, last) is otherwise

@@ -1,7 +1,9 @@
 -- batch/read_held.sql
--- What a batch holds and nobody has released or replaced, in the order of account.
+-- What a batch holds and nobody has released or replaced, in the order of account; no removals where its extract was
+-- not whole: they may be mistakes, and no answer lets them go.
 -- Params: batch_id.  Returns: account, subscription_numbers, removals, planned.
-SELECT i.account, i.subscription_numbers, i.removals, i.planned
+SELECT i.account, i.subscription_numbers,
+       CASE WHEN b.extract_whole IS FALSE THEN '{}' ELSE i.removals END, i.planned
 FROM batch_item i JOIN batch b ON b.batch_id = i.batch_id
 WHERE i.batch_id = %(batch_id)s
   AND CASE WHEN b.plan_held THEN i.outcome = 'HELD'

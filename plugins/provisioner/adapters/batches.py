@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -266,6 +266,29 @@ def read_items_of(db: sql.Connection, batch_id: int, accounts: Sequence[AccountI
         )
     }
     return [found[account] for account in accounts if account in found]
+
+
+def read_known_numbers(
+    db: sql.Connection, batch_id: int, accounts: Sequence[AccountId]
+) -> dict[AccountId, set[SubscriptionNumber]]:
+    """Return by which subscriptions *accounts* were known before a batch."""
+    known: dict[AccountId, set[SubscriptionNumber]] = {}
+    for account, number in sql.rows(
+        db, "batch/list_known_numbers", batch_id=batch_id, accounts=list(accounts)
+    ):
+        known.setdefault(account, set()).add(number)
+    return known
+
+
+def withhold_items(db: sql.Connection, batch_id: int, reason_by_account: Mapping[AccountId, str]) -> None:
+    """Note why nothing may be taken from accounts of a batch."""
+    sql.run(
+        db,
+        "batch/withhold_items",
+        batch_id=batch_id,
+        accounts=list(reason_by_account),
+        reasons=list(reason_by_account.values()),
+    )
 
 
 def finish_items(

@@ -36,10 +36,13 @@ class Connections:
 
     @contextmanager
     def crm(self) -> Iterator[sql.Connection]:
-        """Open the CRM in a session that cannot write."""
+        """Open the CRM in a session that cannot write, and that speaks UTF-8 whatever the CRM stores."""
         try:
             db = psycopg.connect(
-                self.crm_dsn, connect_timeout=CONNECT_SECONDS, options="-c default_transaction_read_only=on"
+                self.crm_dsn,
+                connect_timeout=CONNECT_SECONDS,
+                client_encoding="utf8",
+                options="-c default_transaction_read_only=on",
             )
         except psycopg.OperationalError as error:
             raise SourceError(

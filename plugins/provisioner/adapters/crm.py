@@ -182,11 +182,11 @@ def read_by_number(
         return []
     # As the texts that came, like those of `stream`: the driver would read JSON and times only to have them written
     # and read again, and has no value for some times.
-    encoding, columns = db.info.encoding, range(found.nfields)
+    columns = range(found.nfields)
     return [
         parse_row(
             [
-                None if (text := found.get_value(row, column)) is None else bytes(text).decode(encoding)
+                None if (text := found.get_value(row, column)) is None else bytes(text).decode()
                 for column in columns
             ]
         )

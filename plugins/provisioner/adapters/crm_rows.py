@@ -66,6 +66,7 @@ def parse_row(fields: Sequence[str | None]) -> Subscription | RejectedRow:
                 phone=row.phone or None,
                 address=row.address or None,
             ),
+            version=_version(row.version),
         )
     except RowError as error:
         return rejected(row.subscription_number, row.account_id, error)
@@ -99,18 +100,18 @@ def _service(member: dict[str, Any]) -> Service:
     code = member.get("code")
     if not isinstance(code, str) or not code:
         raise RowError(f"has a service without a code: {_shown(member)}")
-    distributors = member.get("distributors") or []
+    of_it = f"service {shown(code)}"
+    # What is not there is not the default place: taken for it, the service would move.
+    distributors = _present(member, "distributors", of_it)
     if not isinstance(distributors, list) or not all(isinstance(one, str) for one in distributors):
-        raise RowError(
-            f"has service {shown(code)} with distributors {shown(distributors)}, not an array of codes"
-        )
-    bundle = member.get("bundle")
-    if bundle is not None and not isinstance(bundle, str):
-        raise RowError(f"has service {shown(code)} with bundle {shown(bundle)}, not a code")
+        raise RowError(f"has {of_it} with distributors {shown(distributors)}, not an array of codes")
+    bundle = _present(member, "bundle", of_it)
+    if bundle is not None and (not isinstance(bundle, str) or not bundle):
+        raise RowError(f"has {of_it} with bundle {shown(bundle)}, not a code")
     return Service(
         code=code,
-        type=_of(ServiceType, member.get("type"), f"service {shown(code)} of type"),
-        state=_of(ServiceState, member.get("state"), f"service {shown(code)} in state"),
+        type=_of(ServiceType, member.get("type"), f"{of_it} of type"),
+        state=_of(ServiceState, member.get("state"), f"{of_it} in state"),
         distributors=tuple(DistributorCode(one) for one in distributors),
         bundle=bundle,
     )
@@ -122,18 +123,25 @@ def parse_items(packed: str | None) -> tuple[InstalledItem, ...]:
 
 
 def _item(member: dict[str, Any]) -> InstalledItem:
-    serial_number, kind, place = member.get("serial_number"), member.get("type"), member.get("distributor")
+    serial_number, kind = member.get("serial_number"), member.get("type")
     if not isinstance(serial_number, str) or not serial_number:
         raise RowError(f"has an installed item without a serial number: {_shown(member)}")
     if not isinstance(kind, str) or not kind:
         raise RowError(f"has installed item {shown(serial_number)} without a type")
-    if place is not None and not isinstance(place, str):
+    place = _present(member, "distributor", f"installed item {shown(serial_number)}")
+    if place is not None and (not isinstance(place, str) or not place):
         raise RowError(f"has installed item {shown(serial_number)} at distributor {shown(place)}, not a code")
     return InstalledItem(
         serial_number=SerialNumber(serial_number),
         type=kind,
-        distributor=DistributorCode(place) if place else None,
+        distributor=None if place is None else DistributorCode(place),
     )
+
+
+def _present(member: dict[str, Any], key: str, of_it: str) -> Any:
+    if key not in member:
+        raise RowError(f"has {of_it} without its {key}")
+    return member[key]
 
 
 def _moment(column: str, given: str | None) -> datetime | None:
@@ -144,6 +152,13 @@ def _moment(column: str, given: str | None) -> datetime | None:
     except ValueError:
         # PostgreSQL's infinity, a year before 1 or beyond 9999.
         raise RowError(f"has {column} {shown(given)}, which is no date of the years 1 to 9999") from None
+
+
+def _version(given: str | None) -> int:
+    try:
+        return int(given or 0)
+    except ValueError:
+        raise RowError(f"has the version {shown(given)}, which is no whole number") from None
 
 
 def _required(column: str, value: str | None) -> str:

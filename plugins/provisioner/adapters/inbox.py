@@ -10,6 +10,7 @@ from typing import Any
 
 from provisioner.adapters import sql
 from provisioner.adapters.actions import Action
+from provisioner.core import policy
 from provisioner.core.model import AccountId, SubscriptionNumber
 
 
@@ -112,6 +113,26 @@ def newest_actions(db: sql.Connection, batch_id: int) -> dict[str, int]:
     return dict(sql.rows(db, "real_time/list_newest_actions", batch_id=batch_id))
 
 
+def versions_are_actions(db: sql.Connection) -> bool:
+    """Tell whether the last whole extract shows that this CRM's versions are ids of actions."""
+    (are,) = sql.one(db, "real_time/are_versions_actions")
+    return bool(are)
+
+
+def newest_actions_of(
+    db: sql.Connection, subscription_numbers: Iterable[SubscriptionNumber], batch_id: int
+) -> dict[SubscriptionNumber, int]:
+    """Return the newest action that the lane was told of each of these subscriptions; *batch_id*: who asks."""
+    return dict(
+        sql.rows(
+            db,
+            "real_time/list_newest_actions_of",
+            subscription_numbers=list(subscription_numbers),
+            batch_id=batch_id,
+        )
+    )
+
+
 def open_group(
     db: sql.Connection,
     *,
@@ -151,12 +172,13 @@ def open_group(
 
 
 def park(db: sql.Connection, reason_by_reference: Mapping[str, str]) -> None:
-    """Park actions that nothing can be done for."""
+    """Park actions that nothing can be done for, and look at them again a few times."""
     sql.run(
         db,
         "real_time/park_actions",
         transaction_references=list(reason_by_reference),
         reasons=list(reason_by_reference.values()),
+        attempts=policy.NOT_THERE_ATTEMPTS,
     )
 
 

@@ -99,7 +99,11 @@ def check_values(subscription: Subscription) -> Fault | None:
     if not wire.ACCOUNT.fullmatch(subscription.account):
         return invalid(f"account id {shown(subscription.account)}", f"is not of the form {form}")
     if not wire.ACCOUNT.fullmatch(subscription.subscription_number):
-        return invalid(f"the number {shown(subscription.subscription_number)}", f"is not of the form {form}")
+        return Fault(
+            reason=RejectedReason.INVALID_VALUE,
+            subject=f"the number {shown(subscription.subscription_number)}",
+            problem=f"is not of the form {form}: mend it in the CRM, or write it so in all of include/sql/crm/",
+        )
     if subscription.state not in ACTIVE_SUBSCRIPTION:
         return None
     subscriber = subscription.subscriber

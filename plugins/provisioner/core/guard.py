@@ -64,6 +64,44 @@ class Proof:
     last_newest_version: int = 0
 
 
+# Rows whose version may be a slip of the pen: as many as the bad rows that wait for somebody in an ordinary CRM.
+SLIPS = 5
+# No CRM changes so much in a day, nor since all but a few of its newest subscriptions changed.
+SLIP_FACTOR = 100
+
+
+def newest_version(newest: Sequence[int]) -> int:
+    """Return the newest version of an extract, of whose versions the SLIPS + 1 *newest* are given.
+
+    Without those that are a slip: believed, they would make every later extract stale.
+    """
+    sure = min(newest)
+    return max(version for version in newest if sure == 0 or version <= SLIP_FACTOR * sure)
+
+
+def counts_otherwise(newest: int, last_newest: int) -> bool:
+    """Tell whether versions grew by more than a CRM can change in a day: the next extract is not measured by them."""
+    return newest > SLIP_FACTOR * last_newest > 0
+
+
+def emptied_because(
+    *, any_service: bool, any_box: bool, served: int, boxed: int, settings: Settings
+) -> tuple[str, ...]:
+    """Return what an unfiltered extract has nothing of at all, though Tucano has it for more than a few accounts.
+
+    *served* accounts have options, *boxed* ones boxes. Of a small base the gate would let all of it go.
+    """
+    few = settings.rejected_rows_count
+    return tuple(
+        f"it has no {thing} at all, and Tucano has some for {accounts} accounts: an empty column is not read as an end"
+        for thing, found, accounts in (
+            ("Active service", any_service, served),
+            ("installed item", any_box, boxed),
+        )
+        if not found and accounts > few
+    )
+
+
 def not_whole_because(proof: Proof, settings: Settings) -> tuple[str, ...]:
     """Return why an extract is not proven whole; () means that it is."""
     reasons = []
@@ -111,7 +149,7 @@ def judge(change: PlannedChange, *, whole: bool, allow_removals: bool, settings:
 
     An extract that is not whole takes nothing away, whatever a person says: allowing removals needs an extract
     worth the name. Pure removals and replacements (the account gains something in the same plan) are measured
-    apart, each held when it is beyond the count *and* beyond its share of the base.
+    apart, each by the count *and* by its share of the base; both are held when one of them is beyond.
     """
     share = settings.provider_change_share
     if change.new_provider_version and change.changed > share * change.base and not allow_removals:
@@ -119,7 +157,10 @@ def judge(change: PlannedChange, *, whole: bool, allow_removals: bool, settings:
             f"a new version of the provider file changes {change.changed} of {change.base} accounts, more than "
             f"provider_change_share {share:.2%}: the whole plan is held, giving and taking"
         )
-        return Verdict(pure=False, replacements=False, whole_plan=True, held_because=(because,))
+        not_whole = (
+            () if whole else ("the extract is not proven whole: a release gives, and takes nothing away",)
+        )
+        return Verdict(pure=False, replacements=False, whole_plan=True, held_because=(because, *not_whole))
     if not whole:
         return Verdict(pure=False, replacements=False, held_because=("the extract is not proven whole",))
     if allow_removals:
@@ -139,7 +180,8 @@ def judge(change: PlannedChange, *, whole: bool, allow_removals: bool, settings:
             f"{change.replacements} of {change.base} accounts would have service replaced, beyond "
             f"removals_count {settings.removals_count} and replacements_share {settings.replacements_share:.2%}"
         )
-    return Verdict(pure=pure, replacements=replacements, held_because=tuple(reasons))
+    # What makes one kind too many is in the other as well: an extract out of step shows in both.
+    return Verdict(pure=not reasons, replacements=not reasons, held_because=tuple(reasons))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

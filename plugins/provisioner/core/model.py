@@ -96,7 +96,10 @@ class Subscriber:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """One subscription as the CRM has it now: one packed row of the extract contract."""
+    """One subscription as the CRM has it now: one packed row of the extract contract.
+
+    *version* is 0 where the CRM has none.
+    """
 
     subscription_number: SubscriptionNumber
     account: AccountId
@@ -106,6 +109,7 @@ class Subscription:
     services: tuple[Service, ...]
     items: tuple[InstalledItem, ...]
     subscriber: Subscriber
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -105,6 +105,9 @@ LOOK_SHARE: Final = 1 / 20
 OVERLAP_SECONDS: Final = 900.0
 # What a lane has taken is free again so long after its death, as its claims are.
 ACTION_LEASE_SECONDS: Final = CLAIM_SECONDS
+# An action whose subscription is not in the extract is looked at again so often, after 2, 4 .. 32 seconds: a standby
+# that lags for longer than a minute is somebody's to mend.
+NOT_THERE_ATTEMPTS: Final = 5
 # Actions taken at once: enough for one query of many. More are taken when fewer than half of it are in hand.
 ACTIONS_A_GROUP: Final = 512
 # A silence of Tucano is asked about again after this long; what it refused waits for a person or the night.

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 import psycopg
 import uvloop
 
-from provisioner.adapters import batches, claims, sql, tucano
+from provisioner.adapters import batches, claims, inbox, sql, tucano
 from provisioner.adapters.batches import Item
 from provisioner.adapters.connections import Connections
 from provisioner.core import policy
@@ -65,9 +65,16 @@ def run(
         with planning.transaction():
             batch = batches.read(planning, batch_id)
             items = batches.read_chunk(planning, batch_id, chunk_number)
-        owner = claims.new_owner()
+            versions_are_actions = inbox.versions_are_actions(planning)
+        task = Task(
+            batch=batch,
+            provider=of_batch(batch),
+            owner=claims.new_owner(),
+            ever=ever,
+            versions_are_actions=versions_are_actions,
+        )
         dispatch = Dispatch(
-            Task(batch=batch, provider=of_batch(batch), owner=owner, ever=ever),
+            task,
             items,
             planning=planning,
             recording=recording,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from provisioner.adapters import crm, sql
 from provisioner.adapters.batches import Batch
 from provisioner.adapters.request_log import OpenPlan, OpenRequest
-from provisioner.core import desired, distrust as distrusting, guard, plan as planning
+from provisioner.core import desired, distrust as distrusting, faults, guard, plan as planning
 from provisioner.core.distrust import NOTHING, Distrust
 from provisioner.core.model import (
     ACTIVE_SUBSCRIPTION,
@@ -39,7 +39,8 @@ class Gate(Protocol):
 class Task:
     """What a dispatch works on and with. *ever* forces one account: see core.plan.plan_everything.
 
-    *gate* judges the removals of accounts that no guard has judged before.
+    *gate* judges the removals of accounts that no guard has judged before. *versions_are_actions*: a row's version
+    says which action it is as new as (adapters.inbox).
     """
 
     batch: Batch
@@ -47,11 +48,16 @@ class Task:
     owner: str
     ever: AccountState | None = None
     gate: Gate | None = None
+    versions_are_actions: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
 class Draft:
-    """One account between reading and writing."""
+    """One account between reading and writing.
+
+    *newest_actions* are what the CRM told of its subscriptions before their *rows* were read; *stale* says which row is
+    older than that.
+    """
 
     candidate: Candidate
     token: int
@@ -62,6 +68,9 @@ class Draft:
     commands: tuple[Command, ...] = ()
     withheld: tuple[str, ...] = ()
     subscription_number: SubscriptionNumber
+    newest_actions: Mapping[SubscriptionNumber, int] = field(default_factory=dict)
+    rows: Sequence[Subscription | RejectedRow] = ()
+    stale: str | None = None
     ending: Ending | None = None
     waits_for: dict[SerialNumber, AccountId] = field(default_factory=dict)
     leaves: frozenset[SerialNumber] = frozenset()
@@ -88,7 +97,23 @@ def plan_drafts(source: sql.Connection, task: Task, drafts: Mapping[AccountId, D
     for row in crm.read_by_number(source, numbers) if numbers else ():
         rows_by_account.setdefault(row.account, []).append(row)
     for draft in to_plan:
-        _plan(draft, rows_by_account.get(draft.account, []), task)
+        draft.rows = rows_by_account.get(draft.account, [])
+        draft.stale = None if task.ever is not None else stale_of(draft.rows, draft.newest_actions)
+        if draft.stale is None:
+            plan_draft(draft, task)
+
+
+def stale_of(
+    rows: Sequence[Subscription | RejectedRow], newest_actions: Mapping[SubscriptionNumber, int]
+) -> str | None:
+    """Say of the first of *rows* that it is older than what the CRM told of: by now it may be otherwise."""
+    for row in rows:
+        if isinstance(row, Subscription):
+            known = newest_actions.get(row.subscription_number, 0)
+            if 0 < row.version < known:
+                number, account = row.subscription_number, row.account
+                return faults.stale(number, account, version=row.version, known=known).explanation
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +122,11 @@ class Wish:
 
     desired: Desired
     subscription: Subscription
+
+    def withholding(self, reasons: Sequence[str]) -> Wish:
+        """Return it with *reasons* more why nothing may be taken away."""
+        withheld = (*reasons, *self.desired.withhold_removals)
+        return replace(self, desired=replace(self.desired, withhold_removals=withheld))
 
 
 def wish_of(rows: Sequence[Subscription | RejectedRow], provider: Provider) -> Wish | str:
@@ -155,8 +185,9 @@ def commands_for(
     )
 
 
-def _plan(draft: Draft, rows: Sequence[Subscription | RejectedRow], task: Task) -> None:
-    wish = wish_of(rows, task.provider)
+def plan_draft(draft: Draft, task: Task, missing: Sequence[str] = ()) -> None:
+    """Plan one account from its rows. *missing* says which of its subscriptions have none: they withhold removals."""
+    wish = wish_of(draft.rows, task.provider)
     if isinstance(wish, str):
         explanation = wish or (
             f"subscription {', '.join(draft.candidate.item.subscription_numbers)} is no longer in the CRM's extract: "
@@ -164,6 +195,8 @@ def _plan(draft: Draft, rows: Sequence[Subscription | RejectedRow], task: Task) 
         )
         draft.ending = Ending(outcome="ROW_REJECTED", explanation=explanation)
         return
+    if missing:
+        wish = wish.withholding(missing)
     commands = commands_for(
         wish,
         draft.known,
@@ -178,5 +211,7 @@ def _plan(draft: Draft, rows: Sequence[Subscription | RejectedRow], task: Task) 
     allowed = draft.candidate.item.allowed_removals
     released = guard.Released(commands=commands) if allowed is None else guard.release(commands, allowed)
     draft.commands = released.commands
-    draft.withheld = released.withheld or (() if released.commands else wish.desired.withhold_removals)
+    draft.withheld = (*missing, *released.withheld) or (
+        () if released.commands else wish.desired.withhold_removals
+    )
     draft.subscription_number = wish.subscription.subscription_number

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from provisioner.adapters import batches, claims, distrust, known_state, request_log, sql
+from provisioner.adapters import batches, claims, distrust, inbox, known_state, request_log, sql
 from provisioner.adapters.batches import RELEASE_REMOVALS, RESET_RUN, Item
 from provisioner.core import policy
 from provisioner.core.distrust import NOTHING, place_of
@@ -24,11 +24,15 @@ from provisioner.core.model import (
     SubscriptionNumber,
 )
 from provisioner.failpoint import failpoint
+from provisioner.steps import missing
 from provisioner.steps.drafting import Draft, Task, plan_drafts
-from provisioner.steps.work import Candidate, Work
+from provisioner.steps.work import Candidate, Ending, Work
 from provisioner.steps.write_drafts import write_drafts
 
 LEASE = timedelta(seconds=policy.CLAIM_SECONDS)
+# A standby lags by moments; an account is asked for again each half second (dispatch.BUSY_SECONDS). What lags for
+# longer than ten is looked into by a person.
+STALE_TURNS = 20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,7 +50,7 @@ def prepare(
     """Claim, read, plan and write *candidates*; commits. What an earlier crash left open is settled first."""
     prepared = Prepared()
     drafts = _claim(db, task, candidates, prepared)
-    plan_drafts(source, task, drafts)
+    _plan(db, source, task, drafts, prepared)
     if task.gate is not None:
         # Before boxes change hands: a box that may not leave is not waited for.
         task.gate.judge(db, task, drafts.values())
@@ -82,6 +86,8 @@ def _claim(
         known = known_state.read(db, accounts)
         open_plans = request_log.read_open(db, accounts)
         distrusted = distrust.read(db, accounts)
+        # Before the rows: what is told of by now must be in them.
+        newest = _newest_actions(db, task, [candidate for candidate, _, _ in ours])
     return {
         candidate.item.account: Draft(
             candidate=candidate,
@@ -91,9 +97,39 @@ def _claim(
             open_plan=open_plans.get(candidate.item.account),
             distrust=distrusted.get(candidate.item.account, NOTHING),
             subscription_number=candidate.item.subscription_numbers[0],
+            newest_actions=newest,
         )
         for candidate, token, ends in ours
     }
+
+
+def _newest_actions(
+    db: sql.Connection, task: Task, candidates: Sequence[Candidate]
+) -> dict[SubscriptionNumber, int]:
+    if not (task.versions_are_actions and candidates):
+        return {}
+    numbers = {number for candidate in candidates for number in candidate.item.subscription_numbers}
+    return inbox.newest_actions_of(db, numbers, task.batch.batch_id)
+
+
+def _plan(
+    db: sql.Connection,
+    source: sql.Connection,
+    task: Task,
+    drafts: dict[AccountId, Draft],
+    prepared: Prepared,
+) -> None:
+    """Plan *drafts* from the CRM's rows; one whose row is stale waits for a standby that lags, and is then parked."""
+    plan_drafts(source, task, drafts)
+    for draft in [one for one in drafts.values() if one.stale is not None]:
+        turns = draft.candidate.stale_turns
+        if turns >= STALE_TURNS:
+            draft.ending = Ending(outcome="PARKED", explanation=draft.stale)
+            continue
+        del drafts[draft.account]
+        _give_back(db, draft)
+        prepared.busy.append(replace(draft.candidate, token=None, lease_ends=0.0, stale_turns=turns + 1))
+    missing.withhold(db, source, task, drafts.values())
 
 
 def _let_boxes_leave_first(
@@ -119,7 +155,7 @@ def _let_boxes_leave_first(
         with db.transaction():
             items = _partners(db, task, changes, strangers)
         partners = _claim(db, task, [Candidate(item=item) for item in items], prepared)
-        plan_drafts(source, task, partners)
+        _plan(db, source, task, partners, prepared)
         drafts.update(partners)
     busy = {candidate.item.account for candidate in prepared.busy}
     # A busy partner is somebody else's work; only its neighbour here has to wait.

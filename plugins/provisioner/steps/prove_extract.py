@@ -22,6 +22,8 @@ def run(connections: Connections, batch_id: int) -> list[str]:
             sql.run(db, "desired_state/insert_gone", batch_id=batch_id)
             (newly_gone,) = sql.one(db, "batch/count_newly_gone", batch_id=batch_id)
         newest_version, last_newest_version = sql.one(db, "batch/read_newest_version", batch_id=batch_id)
+        # No version of its own: an attempt before this one found that it counts otherwise.
+        measured = not batch.filtered and newest_version is not None
         last = sql.run(db, "batch/read_last_whole", batch_id=batch_id).fetchone()
         proof = guard.Proof(
             filtered=batch.filtered,
@@ -33,16 +35,19 @@ def run(connections: Connections, batch_id: int) -> list[str]:
             last_whole_accounts=None if batch.filtered or last is None else last[1],
             newly_gone=newly_gone,
             newest_version=newest_version or 0,
-            last_newest_version=0 if batch.filtered else last_newest_version or 0,
+            last_newest_version=(last_newest_version or 0) if measured else 0,
         )
-        reasons = guard.not_whole_because(proof, of_batch(batch).settings)
+        # What the reading saw, and what an attempt before this one found, once.
+        found = guard.not_whole_because(proof, of_batch(batch).settings)
+        reasons = list(dict.fromkeys((*batch.not_whole_because, *found)))
         sql.run(
             db,
             "batch/set_proof",
             batch_id=batch_id,
             extract_whole=not reasons,
-            not_whole_because=list(reasons),
+            not_whole_because=reasons,
+            version_counts=not guard.counts_otherwise(proof.newest_version, proof.last_newest_version),
         )
         failpoint("proof.written")
     failpoint("proof.committed")
-    return list(reasons)
+    return reasons

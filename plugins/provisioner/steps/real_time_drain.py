@@ -79,12 +79,13 @@ class Drain:
             source = await asyncio.to_thread(opened.enter_context, self._connections.crm())
             naming = await asyncio.to_thread(opened.enter_context, self._connections.crm())
             source.autocommit = naming.autocommit = True
-            provider, base = await asyncio.to_thread(self._begin, db["settling"])
+            provider, base, versions_are_actions = await asyncio.to_thread(self._begin, db["settling"])
             task = Task(
                 batch=self._groups.nothing_yet(provider),
                 provider=provider,
                 owner=self._owner,
                 gate=SlidingGate(provider, base),
+                versions_are_actions=versions_are_actions,
             )
             dispatch = RealTimeDispatch(
                 task,
@@ -134,7 +135,7 @@ class Drain:
             if isinstance(result, Exception):
                 raise result
 
-    def _begin(self, db: sql.Connection) -> tuple[Provider, int]:
+    def _begin(self, db: sql.Connection) -> tuple[Provider, int, bool]:
         """Settle what a killed lane left, and read what everything is measured with."""
         with db.transaction():
             sql.run(db, "batch/make_partitions")
@@ -143,8 +144,9 @@ class Drain:
             inbox.settle(db, left, again_after=PARKED_AGAIN)
             self._close_abandoned(db)
             (base,) = sql.one(db, "real_time/read_base")
+            versions_are_actions = inbox.versions_are_actions(db)
         load_provider.refuse_unless_effective(provider)
-        return provider, int(base)
+        return provider, int(base), versions_are_actions
 
     # -- taking ---------------------------------------------------------------------------------
 

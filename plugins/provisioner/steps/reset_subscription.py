@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provisioner.adapters import batches, crm, distrust, known_state, request_log, sql
+from provisioner.adapters import batches, crm, distrust, inbox, known_state, request_log, sql
 from provisioner.adapters.connections import Connections
 from provisioner.core import desired, plan as planning, wire
 from provisioner.core.distrust import NOTHING
@@ -23,8 +23,8 @@ from provisioner.core.model import (
     SubscriptionState,
 )
 from provisioner.core.packing import pack_materials, pack_options, removal_keys
-from provisioner.steps import close_batch, dispatch, load_provider, open_batch
-from provisioner.steps.drafting import Wish, commands_for, wish_of
+from provisioner.steps import close_batch, dispatch, load_provider, missing, open_batch
+from provisioner.steps.drafting import Wish, commands_for, stale_of, wish_of
 from provisioner.steps.plan import maximum_devices, shown
 from provisioner.steps.reset_run import Run
 
@@ -95,6 +95,9 @@ def look(
 def _look(connections: Connections, batch_id: int, number: SubscriptionNumber, *, force: bool) -> Look:
     with connections.provisioning() as db, connections.crm() as source:
         provider = load_provider.of_batch(batches.read(db, batch_id))
+        # Before the rows: what is told of by now must be in them.
+        are_told = inbox.versions_are_actions(db)
+        newest = inbox.newest_actions_of(db, [number], batch_id) if are_told else {}
         rows = crm.read_by_number(source, [number])
         subscription = next(
             (row for row in rows if isinstance(row, Subscription) and row.subscription_number == number), None
@@ -106,7 +109,12 @@ def _look(connections: Connections, batch_id: int, number: SubscriptionNumber, *
             raise SourceError(
                 f"nothing is sent for {number}: {wish if isinstance(wish, str) else 'its row cannot be read'}"
             )
+        if (stale := stale_of(rows, newest)) and not force:
+            raise SourceError(f"nothing is sent for {number}: {stale}; with `force` it is sent as it is")
         account = subscription.account
+        numbers = frozenset(row.subscription_number for row in rows)
+        if reason := missing.find(db, source, batch_id, {account: numbers}).get(account):
+            wish = wish.withholding([reason])
         known = known_state.read(db, [account]).get(account, AccountState())
         refuse_what_is_not_provisioned(subscription, wish, known)
         ever = request_log.read_ever_acknowledged(db, account) if force else None

@@ -14,12 +14,16 @@ from provisioner.core.questions import NO_QUESTIONS, Questions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """An account to be planned. *token* is set when its claim is already ours (it is planned anew)."""
+    """An account to be planned. *token* is set when its claim is already ours (it is planned anew).
+
+    *stale_turns* counts how often the CRM's row was found older than what the CRM told of.
+    """
 
     item: Item
     token: int | None = None
     lease_ends: float = 0.0
     replans: int = 0
+    stale_turns: int = 0
     single_options: bool = False
     rejected: tuple[str, ...] = ()
 
