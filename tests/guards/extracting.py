@@ -71,14 +71,6 @@ EXTRACTING = (
     ),
     Guard(
         section="4.7",
-        rule="one kind of removals beyond its measure holds the other too",
-        file=f"{CORE}/guard.py",
-        text="    return Verdict(pure=not reasons, replacements=not reasons, held_because=tuple(reasons))\n",
-        instead="    return Verdict(pure=pure, replacements=replacements, held_because=tuple(reasons))\n",
-        tests=(f"{UNIT}/test_guard.py",),
-    ),
-    Guard(
-        section="4.7",
         rule="a missing subscription withholds the removals of the account that it shares",
         file=f"{STEPS}/prepare.py",
         text="    missing.withhold(db, source, task, drafts.values())\n",

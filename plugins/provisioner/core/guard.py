@@ -149,7 +149,7 @@ def judge(change: PlannedChange, *, whole: bool, allow_removals: bool, settings:
 
     An extract that is not whole takes nothing away, whatever a person says: allowing removals needs an extract
     worth the name. Pure removals and replacements (the account gains something in the same plan) are measured
-    apart, each by the count *and* by its share of the base; both are held when one of them is beyond.
+    apart, each held when it is beyond the count *and* beyond its share of the base.
     """
     share = settings.provider_change_share
     if change.new_provider_version and change.changed > share * change.base and not allow_removals:
@@ -180,8 +180,7 @@ def judge(change: PlannedChange, *, whole: bool, allow_removals: bool, settings:
             f"{change.replacements} of {change.base} accounts would have service replaced, beyond "
             f"removals_count {settings.removals_count} and replacements_share {settings.replacements_share:.2%}"
         )
-    # What makes one kind too many is in the other as well: an extract out of step shows in both.
-    return Verdict(pure=not reasons, replacements=not reasons, held_because=tuple(reasons))
+    return Verdict(pure=pure, replacements=replacements, held_because=tuple(reasons))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
