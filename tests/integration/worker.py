@@ -1,7 +1,7 @@
 """One door's work in a process of its own, for tests that kill, freeze and mislead it: told by its environment.
 
 WORK names what is done: 'run' (a whole reset run), 'dispatch' (one chunk of a batch), 'single' (one subscription),
-'import' (a file into known state), 'rebuild' (known state from the log).
+'lane' (the real-time lane, for LANE_SECONDS), 'import' (a file into known state), 'rebuild' (known state from the log).
 CLOCK_JUMPS sets this process's wall clock wrong, in seconds: '0,-3600' is right at its first look and an hour slow
 at the next, and so on in turn. CLAIM is the lease of claims, its renewal and its margin, in
 seconds ('6,2,2'). PATIENCE is how long an answer is waited for, and the first and
@@ -132,6 +132,18 @@ def single(connections: Connections, environment: Environment) -> None:
     reset_subscription.send(connections, found.batch_id)
 
 
+def lane(connections: Connections, environment: Environment) -> None:
+    """Let the real-time lane work for a while."""
+    from provisioner.steps import real_time
+
+    real_time.run(
+        connections,
+        environment["RUN_ID"],
+        lasts_seconds=float(environment["LANE_SECONDS"]),
+        provider_file=Path(environment["PROVIDER_FILE"]),
+    )
+
+
 def import_file(connections: Connections, environment: Environment) -> None:
     """Import a file into known state."""
     from provisioner.steps import import_known_state, reset_run
@@ -153,6 +165,7 @@ WORKS: dict[str, Callable[[Connections, Environment], None]] = {
     "run": run,
     "dispatch": dispatch,
     "single": single,
+    "lane": lane,
     "import": import_file,
     "rebuild": rebuild,
 }

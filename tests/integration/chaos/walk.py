@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ OPTIONS = {"SPORT": "SPORT_CHANNELS"}
 MOST_SUBSCRIBERS, MOST_WORKERS = 8, 2
 # The exit code of a worker that was killed, as subprocess has it; 1 is an error that the product lists.
 ENDS = (0, 1, -9)
+# Of a worker whose database was cut off: the driver's own error, which a task's log shows.
+CUT_OFF = 3
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "reset_after", "probability": 0.3},
     {"kind": "hang_after", "probability": 0.2},
@@ -58,6 +61,9 @@ class Walk:
     numbers: list[str] = field(default_factory=list)
     workers: list[Worker] = field(default_factory=list)
     frozen: list[Worker] = field(default_factory=list)
+    shaken: list[Worker] = field(default_factory=list)
+    cut_off: list[Worker] = field(default_factory=list)
+    alone_after: int = 0
     trail: list[str] = field(default_factory=list)
     months: int = 0
     boxes: Any = field(default_factory=lambda: itertools.count(1))
@@ -67,6 +73,7 @@ class Walk:
         self.subscribe()
         steps: tuple[tuple[int, Callable[[], None]], ...] = (
             (5, self.act),
+            (1, self.move_box),
             (2, self.subscribe),
             (6, self.open_door),
             (3, self.pause),
@@ -76,6 +83,7 @@ class Walk:
             (1, self.freeze),
             (2, self.wake),
             (1, self.restart_platform),
+            (1, self.cut_database),
             (1, self.archive),
         )
         deadline = time.monotonic() + seconds
@@ -120,6 +128,24 @@ class Walk:
             self.trail[-1] = f"{behaviour} refused"
         else:
             self.trail[-1] = f"{behaviour} {number}"
+
+    def move_box(self) -> None:
+        """Let a box go from one subscriber to another, in two actions of the CRM; it may refuse either."""
+        row = self.stage.crm.execute(
+            "SELECT subscription_number, serial_number FROM crm.installed_items"
+            " WHERE removed_at IS NULL AND distributor = 'VP2' ORDER BY serial_number"
+        ).fetchall()
+        if not row:
+            return
+        old, serial = self.chance.choice(row)
+        new = self.chance.choice(self.numbers)
+        self.trail[-1] = f"move {serial} from {old} to {new}"
+        box = {"serial_number": serial, "type": "STB_HD", "distributor": "VP2"}
+        try:
+            self.stage.act("REMOVE_INSTALLED_ITEM", old, items=[serial])
+            self.stage.act("ADD_INSTALLED_ITEM", new, items=[box])
+        except psycopg.errors.RaiseException:
+            self.trail[-1] += " refused"
 
     def swap_of_a_box(self, number: str) -> dict[str, Any]:
         row = self.stage.crm.execute(
@@ -170,6 +196,7 @@ class Walk:
             worker = self.chance.choice(free)
             worker.freeze()
             self.frozen.append(worker)
+            self.shaken.append(worker)
 
     def wake(self) -> None:
         """Let a frozen worker go on."""
@@ -183,6 +210,16 @@ class Walk:
             self.stage.platform.start()
         else:
             self.stage.platform.restart()
+
+    def cut_database(self) -> None:
+        """End all sessions of the provisioning database but the walk's own, as a restart of it does."""
+        ours = [self.owner.info.backend_pid, self.stage.db.info.backend_pid]
+        self.cut_off += self.workers
+        self.owner.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> ALL(%s)",
+            (ours,),
+        )
 
     def archive(self) -> None:
         """Let all that is closed be of a month long over, and move that month to the archive."""
@@ -201,7 +238,12 @@ class Walk:
 
     def check(self) -> None:
         """Hold the ledger against the log."""
-        invariants.check(self.stage, self.server.admin_dsn(self.owner.info.dbname))
+        dsn = self.server.admin_dsn(self.owner.info.dbname)
+        # What a frozen worker has asked stays unanswered while another one goes on: until it has ended.
+        shaken = any(worker in self.shaken for worker in self.workers)
+        seen = invariants.check(self.stage, dsn, alone_after=sys.maxsize if shaken else self.alone_after)
+        if shaken:
+            self.alone_after = seen
 
     def see_ends(self) -> None:
         """Let go of workers that ended; an end that the product does not list is a broken promise."""
@@ -209,7 +251,7 @@ class Walk:
             self.workers.remove(worker)
             if worker in self.frozen:
                 self.frozen.remove(worker)
-            if worker.exit_code not in ENDS:
+            if worker.exit_code not in ENDS and (worker.exit_code != CUT_OFF or worker not in self.cut_off):
                 raise invariants.Broken(f"a worker ended with {worker.exit_code}: {self.nursery.said()}")
 
     def come_home(self) -> None:
