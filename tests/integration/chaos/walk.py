@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import sys
 import time
@@ -20,12 +19,11 @@ from provisioner.steps import move_month
 from provisioner.steps.reset_run import Run
 from tests.integration.chaos import invariants
 from tests.integration.chaos.doors import DOORS
+from tests.integration.chaos.life import Life
 from tests.integration.nursery import Nursery, Worker
 from tests.integration.stage import Stage
 
-SERVICES = ("GEOLOGICAL", "RELIGION", "NEWS", "SPORT", "KIDS")
-OPTIONS = {"SPORT": "SPORT_CHANNELS"}
-MOST_SUBSCRIBERS, MOST_WORKERS = 8, 2
+MOST_WORKERS = 3
 # The exit code of a worker that was killed, as subprocess has it; 1 is an error that the product lists.
 ENDS = (0, 1, -9)
 # Of a worker whose database was cut off: the driver's own error, which a task's log shows.
@@ -58,7 +56,7 @@ class Walk:
     server: Postgres
     owner: psycopg.Connection[Any]
     chance: random.Random
-    numbers: list[str] = field(default_factory=list)
+    life: Life
     workers: list[Worker] = field(default_factory=list)
     frozen: list[Worker] = field(default_factory=list)
     shaken: list[Worker] = field(default_factory=list)
@@ -66,22 +64,19 @@ class Walk:
     alone_after: int = 0
     trail: list[str] = field(default_factory=list)
     months: int = 0
-    boxes: Any = field(default_factory=lambda: itertools.count(1))
 
     def go(self, seconds: float) -> None:
         """Walk for so long, looking at everything after each step, and come home."""
-        self.subscribe()
+        self.life.subscribe()
         steps: tuple[tuple[int, Callable[[], None]], ...] = (
-            (5, self.act),
-            (1, self.move_box),
-            (2, self.subscribe),
+            (9, self.live),
             (6, self.open_door),
-            (3, self.pause),
-            (2, self.misbehave),
-            (2, self.behave),
+            (5, self.pause),
+            (3, self.misbehave),
+            (1, self.behave),
             (1, self.kill),
             (1, self.freeze),
-            (2, self.wake),
+            (3, self.wake),
             (1, self.restart_platform),
             (1, self.cut_database),
             (1, self.archive),
@@ -97,79 +92,17 @@ class Walk:
 
     # -- steps ----------------------------------------------------------------------------------
 
-    def subscribe(self) -> None:
-        """Let somebody new become a subscriber, while there is room."""
-        if len(self.numbers) < MOST_SUBSCRIBERS:
-            places = self.chance.choice((("VP1",), ("VP1", "VP2")))
-            services = self.chance.sample(SERVICES, self.chance.randint(1, 3))
-            boxes = {place: self.box() for place in places}
-            self.numbers.append(self.stage.subscriber(*services, boxes=boxes, at=places))
-
-    def act(self) -> None:
-        """Let the CRM do something to somebody; it may refuse."""
-        number, one, other = self.chance.choice(self.numbers), *self.chance.sample(SERVICES, 2)
-        behaviour, details = self.chance.choice(
-            [
-                ("ADD_SERVICE", {"services": [{"code": one, "distributors": ["VP1"]}]}),
-                ("REMOVESERVICE", {"services": [one]}),
-                ("SWAPSERVICE", {"from": one, "to": {"code": other}}),
-                ("DEACTIVATE_SUBSCRIPTION", {}),
-                ("ACTIVATESUBSCRIPTION", {}),
-                (
-                    "ADD_INSTALLED_ITEM",
-                    {"items": [{"serial_number": self.box(), "type": "STB_HD", "distributor": "VP2"}]},
-                ),
-                ("SWAP_INSTALLED_ITEM", self.swap_of_a_box(number)),
-            ]
-        )
-        try:
-            self.stage.act(behaviour, number, **details)
-        except psycopg.errors.RaiseException:
-            self.trail[-1] = f"{behaviour} refused"
-        else:
-            self.trail[-1] = f"{behaviour} {number}"
-
-    def move_box(self) -> None:
-        """Let a box go from one subscriber to another, in two actions of the CRM; it may refuse either."""
-        row = self.stage.crm.execute(
-            "SELECT subscription_number, serial_number FROM crm.installed_items"
-            " WHERE removed_at IS NULL AND distributor = 'VP2' ORDER BY serial_number"
-        ).fetchall()
-        if not row:
-            return
-        old, serial = self.chance.choice(row)
-        new = self.chance.choice(self.numbers)
-        self.trail[-1] = f"move {serial} from {old} to {new}"
-        box = {"serial_number": serial, "type": "STB_HD", "distributor": "VP2"}
-        try:
-            self.stage.act("REMOVE_INSTALLED_ITEM", old, items=[serial])
-            self.stage.act("ADD_INSTALLED_ITEM", new, items=[box])
-        except psycopg.errors.RaiseException:
-            self.trail[-1] += " refused"
-
-    def swap_of_a_box(self, number: str) -> dict[str, Any]:
-        row = self.stage.crm.execute(
-            "SELECT serial_number, distributor FROM crm.installed_items"
-            " WHERE subscription_number = %s AND removed_at IS NULL ORDER BY serial_number LIMIT 1",
-            (number,),
-        ).fetchone()
-        old, place = row or ("none", "VP1")
-        return {
-            "pairs": [
-                {"from": old, "to": {"serial_number": self.box(), "type": "STB_HD", "distributor": place}}
-            ]
-        }
-
-    def box(self) -> str:
-        """Return a serial number that no box had before."""
-        return f"CHAOS-{self.numbers[0] if self.numbers else 'FIRST'}-{next(self.boxes)}"
+    def live(self) -> None:
+        """Let something happen in the CRM."""
+        (happens,) = self.chance.choices([self.life.act, self.life.subscribe, self.life.move_box], [7, 1, 1])
+        self.trail[-1] = happens()
 
     def open_door(self) -> None:
         """Start a worker of any door, beside the one that may be at work."""
         if len(self.workers) < MOST_WORKERS:
             door = self.chance.choice(DOORS)
             self.trail[-1] = f"open {type(door).__name__}"
-            self.workers.append(door.open(self.stage, self.nursery, self.chance, self.numbers))
+            self.workers.append(door.open(self.stage, self.nursery, self.chance, self.life.numbers))
 
     def pause(self) -> None:
         """Let the workers work."""
@@ -265,7 +198,7 @@ class Walk:
         self.see_ends()
         # What the dead held is free half a minute later.
         self.stage.rows("UPDATE claim SET until = now() RETURNING account")
-        self.mend()
+        self.life.mend()
         for _ in range(2):
             self.stage.run()
         self.check()
@@ -278,45 +211,7 @@ class Walk:
                 "SELECT * FROM batch_item WHERE account = %s ORDER BY batch_id", left[0][0]
             )
             raise invariants.Broken(f"open after two quiet nights: {left}; {last[-3:]}")
-        for number in self.numbers:
-            wanted, held = self.wanted(number), self.stage.holds(number)
+        for number in self.life.numbers:
+            wanted, held = self.life.wanted(number), self.stage.holds(number)
             if wanted != held or self.stage.known(number) != held:
                 raise invariants.Broken(f"{number}: wanted {wanted}, Tucano has {held}")
-
-    def mend(self) -> None:
-        """Take out boxes beyond the one that VP2 takes: such a subscription is a rejected row and stays as it is."""
-        surplus = self.stage.crm.execute(
-            "SELECT subscription_number, (array_agg(serial_number ORDER BY serial_number))[2:] FROM crm.installed_items"
-            " WHERE removed_at IS NULL AND distributor = 'VP2' GROUP BY 1 HAVING count(*) > 1"
-        ).fetchall()
-        for number, serials in surplus:
-            self.stage.act("REMOVE_INSTALLED_ITEM", number, items=serials)
-
-    def wanted(self, number: str) -> dict[str, Any]:
-        """What the CRM's tables want Tucano to hold, in the shape of `Stage.holds`.
-
-        Of an inactive subscription the boxes that are installed stay where Tucano has them, and no others come.
-        """
-        ((state,),) = self.stage.crm.execute(
-            "SELECT state FROM crm.subscriptions WHERE subscription_number = %s", (number,)
-        ).fetchall()
-        services = self.stage.crm.execute(
-            "SELECT product_code, unnest(distributors) FROM crm.subscription_services"
-            " WHERE subscription_number = %s AND is_current AND state = 'EFFECTIVE'",
-            (number,),
-        ).fetchall()
-        boxes = self.stage.crm.execute(
-            "SELECT distributor, serial_number FROM crm.installed_items"
-            " WHERE subscription_number = %s AND removed_at IS NULL",
-            (number,),
-        ).fetchall()
-        installed = sorted(f"{place}:{serial}" for place, serial in boxes)
-        held = self.stage.holds(number)
-        active = state == "EFFECTIVE"
-        return {
-            "exists": active or held["exists"],
-            "options": sorted({f"{place}:{OPTIONS.get(code, code)}" for code, place in services})
-            if active
-            else [],
-            "boxes": installed if active else [box for box in held["boxes"] if box in installed],
-        }
