@@ -6,6 +6,7 @@ import pytest
 
 from provisioner.core.errors import ConfigurationError
 from provisioner.steps import close_batch, dispatch, release_removals
+from tests.integration.nursery import Nursery
 from tests.integration.stage import Stage
 
 
@@ -202,6 +203,54 @@ def test_a_plan_held_for_its_provider_version_stays_held_the_next_night(
 ) -> None:
     stage.provider["services"]["ENTERTAIN"] = {"option": "ENTERTAIN_HD"}
     stage.run()
+
+    counts = stage.run()
+
+    assert counts["accounts_held"] == len(base)
+    assert stage.sent() == []
+
+
+@pytest.mark.parametrize("failpoint", ["detect.committed", "plan.committed", "guard.written"])
+def test_a_night_that_died_before_its_guard_has_applied_no_provider_version(
+    stage: Stage, base: list[str], nursery: Nursery, failpoint: str
+) -> None:
+    stage.provider["services"]["ENTERTAIN"] = {"option": "ENTERTAIN_HD"}
+    nursery.bear(stage.environment("run", PROVISIONING_FAILPOINT=f"{failpoint}!")).wait()
+    nursery.bear(stage.environment("run", PROVISIONING_FAILPOINT=failpoint)).wait()
+
+    counts = stage.run()
+
+    assert counts["accounts_held"] == len(base)
+    assert stage.sent() == []
+
+
+def test_a_night_whose_platform_was_down_has_applied_no_provider_version(
+    stage: Stage, base: list[str]
+) -> None:
+    stage.set(provider_change_share=0.1)
+    stage.provider["services"]["KIDS"] = {"option": "KIDS_HD"}
+    stage.act("ADD_SERVICE", base[0], services=[{"code": "KIDS", "distributors": ["VP1"]}])
+    stage.platform.set_faults({"kind": "unauthorised"})
+    with pytest.raises(close_batch.RunFailed):
+        stage.run()
+    stage.platform.clear_faults()
+    for number in base[1:]:
+        stage.act("ADD_SERVICE", number, services=[{"code": "KIDS", "distributors": ["VP1"]}])
+
+    counts = stage.run()
+
+    assert counts["accounts_held"] == len(base)
+
+
+def test_a_run_of_a_few_accounts_applies_a_provider_version_to_those_only(
+    stage: Stage, base: list[str]
+) -> None:
+    alone = stage.subscriber("NEWS", subscription_type="BUSINESS")
+    stage.run()
+    stage.forget_sent()
+    stage.provider["services"]["ENTERTAIN"] = {"option": "ENTERTAIN_HD"}
+    # Of these nobody has the service: nothing of theirs changes, and so nothing is held.
+    stage.run(subscription_numbers=[alone])
 
     counts = stage.run()
 
