@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import csv
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -34,15 +34,15 @@ SUBSCRIBERS = (
     "INSERT INTO crm.installed_items (subscription_number, serial_number, product_code, distributor, installed_at)"
     " SELECT subscription_number, 'HD' || subscription_number, 'STB_HD', 'VP1', created_at FROM crm.subscriptions",
 )
-# Every twentieth subscriber leaves after the first night, so that an old log takes away as well.
-LEAVE = (
+# Every twentieth subscriber had left before our day one, so that an old log takes away as well.
+LEFT = "right(subscription_number, 2) IN ('03', '23', '43', '63', '83')"
+# What Tucano did after the backup that it was put back to.
+AFTERWARDS = (
     "SELECT crm.act('TERMINATE_SUBSCRIPTION', subscription_number, '{}', 'tester') FROM crm.subscriptions"
-    " WHERE right(subscription_number, 2) IN ('03', '23', '43', '63', '83')"
-)
-OLD_LOG = (
-    "SELECT account, command, distributor, array_to_string(ARRAY(SELECT jsonb_array_elements_text(parameters ->"
-    " 'options')), ' '), parameters ->> 'serial_number', parameters ->> 'material_type', state, closed_at"
-    " FROM request_log WHERE command <> 'IMPORT' ORDER BY log_number"
+    " WHERE right(subscription_number, 2) = '11'",
+    """SELECT crm.act('ADD_SERVICE', subscription_number,
+    '{"services": [{"code": "NEWS", "distributors": ["VP1"]}]}', 'tester')
+    FROM crm.subscriptions WHERE right(subscription_number, 2) = '12'""",
 )
 OLD_LOG_COLUMNS = (
     *("account", "command", "distributor", "options", "serial_number", "material_type", "state", "closed_at"),
@@ -63,6 +63,7 @@ def populate(stage: Stage) -> None:
     """Let the CRM have its subscribers, all of them as on the first day."""
     for statement in SUBSCRIBERS:
         stage.crm.execute(statement.encode(), (ACCOUNTS,) if "%s" in statement else None)
+    stage.crm.execute(f"UPDATE crm.subscriptions SET state = 'CANCELLED' WHERE {LEFT}".encode())  # noqa: S608
     stage.crm.execute("ANALYZE")
     stage.set(fan_out_limit=1)
 
@@ -87,12 +88,43 @@ def known(stage: Stage) -> dict[str, tuple[list[str], list[str]]]:
     return {account: (options, materials) for account, options, materials in rows}
 
 
-def write_old_log(stage: Stage, folder: Path) -> None:
-    """Write what an operator's old system logged: our own log of the first nights, as the import wants it."""
+def has_left(account: str) -> bool:
+    return account.endswith(("03", "23", "43", "63", "83"))
+
+
+def prime(platform: SimulatorProcess) -> None:
+    """Let Tucano hold what it was told by another system in years before ours: written into its state file."""
+    platform.stop()
+    accounts = [f"S{n:010d}" for n in range(1, ACCOUNTS + 1)]
+    served = [account for account in accounts if not has_left(account)]
+    with sqlite3.connect(platform.state) as state:
+        state.executemany("INSERT INTO account VALUES (?)", ((account,) for account in accounts))
+        state.executemany(
+            "INSERT INTO active_option VALUES (?, 'VP1', ?)",
+            ((account, option) for account in served for option in ("ENTERTAIN", "GEOLOGICAL")),
+        )
+        state.executemany(
+            "INSERT INTO material VALUES (?, ?, 'VP1', 'HD')",
+            ((f"HD{account}", account) for account in served),
+        )
+    state.close()
+    platform.start()
+
+
+def write_old_log(platform: SimulatorProcess, folder: Path) -> None:
+    """Write what that other system logged."""
+    at = "2026-01-0{}T00:00:00+00:00".format
     with (folder / "old_log.csv").open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(OLD_LOG_COLUMNS)
-        rows.writerows((*row[:-1], row[-1].isoformat()) for row in stage.rows(OLD_LOG))
+        for account in platform.accounts():
+            options = "ENTERTAIN GEOLOGICAL"
+            rows.writerow((account, "CREATE_ACCOUNT", "", "", "", "", "COMPLETED", at(1)))
+            rows.writerow((account, "ADD_MATERIAL", "VP1", "", f"HD{account}", "HD", "COMPLETED", at(2)))
+            rows.writerow((account, "ACTIVATE_OPTIONS", "VP1", options, "", "", "COMPLETED", at(3)))
+            if has_left(account):
+                rows.writerow((account, "SUSPEND_OPTIONS", "VP1", options, "", "", "COMPLETED", at(4)))
+                rows.writerow((account, "REMOVE_MATERIAL", "VP1", "", f"HD{account}", "", "COMPLETED", at(5)))
 
 
 def write_export(platform: SimulatorProcess, folder: Path) -> None:
@@ -111,78 +143,83 @@ def write_export(platform: SimulatorProcess, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def platform() -> Iterator[SimulatorProcess]:
-    """A platform of the module's own, since it is put back to its backup."""
+    """A platform that served everybody before us. It is put back to a backup, so it is the module's own."""
     with SimulatorProcess() as started:
+        prime(started)
         yield started
 
 
-@pytest.fixture(scope="module")
-def served(stages: Stages, platform: SimulatorProcess) -> Iterator[tuple[Stage, str]]:
-    """A base that was served and in part let go, and the time of a backup of Tucano that was made before."""
+@pytest.fixture(scope="module", params=["old_log.csv", "export.csv"])
+def imported(
+    request: pytest.FixtureRequest,
+    stages: Stages,
+    platform: SimulatorProcess,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stage]:
+    """An operator's databases after the import of his old log, or of the platform's export."""
+    folder = tmp_path_factory.mktemp("import")
+    write_old_log(platform, folder)
+    write_export(platform, folder)
     with stages(platform) as stage:
         populate(stage)
-        platform.snapshot()
-        ((since,),) = stage.rows("SELECT clock_timestamp()")
-        with timed(f"the first night of {ACCOUNTS:,} accounts"):
-            stage.run()
-        stage.crm.execute(LEAVE.encode())
-        with timed("the night in which every twentieth leaves"):
-            stage.run(allow_removals=True, allow_removals_reason="the end of a trial")
-        yield stage, since.isoformat()
-
-
-@pytest.mark.parametrize("file", ["old_log.csv", "export.csv"])
-def test_after_an_import_of_all_nothing_has_to_be_sent(
-    stages: Stages, platform: SimulatorProcess, served: tuple[Stage, str], file: str, tmp_path: Path
-) -> None:
-    stage, _ = served
-    write_old_log(stage, tmp_path)
-    write_export(platform, tmp_path)
-    with stages(platform) as new:
-        populate(new)
-        new.crm.execute(LEAVE.encode())
-        asked: dict[str, Any] = {"file": file}
-
-        with timed(f"import of {file}"):
+        with timed(f"import of {request.param}, {ACCOUNTS:,} accounts"):
             counts = import_known_state.run(
-                new.connections, new.next_run(), tmp_path, asked, provider_file=new.write_provider()
+                stage.connections,
+                stage.next_run(),
+                folder,
+                {"file": request.param},
+                provider_file=stage.write_provider(),
             )
-
         assert counts["accounts"] == ACCOUNTS
-        assert known(new) == held(platform)
-        new.forget_sent()
-        with timed("the first night after it"):
-            new.run()
-        assert new.sent() == []
+        yield stage
 
 
-def test_known_state_is_verified_and_rebuilt(platform: SimulatorProcess, served: tuple[Stage, str]) -> None:
-    stage, _ = served
+def test_an_import_makes_known_what_tucano_holds_and_the_first_night_sends_nothing(
+    platform: SimulatorProcess, imported: Stage
+) -> None:
+    assert known(imported) == held(platform)
+
+    with timed("the first night after it"):
+        imported.run()
+
+    assert imported.sent() == []
+
+
+def test_known_state_is_verified_and_rebuilt(platform: SimulatorProcess, imported: Stage) -> None:
     with timed("verify_known_state"):
-        assert verify_known_state.run(stage.connections, stage.next_run(), {})["differences"] == 0
-    spoiled = stage.rows(SPOIL)
+        found = verify_known_state.run(imported.connections, imported.next_run(), {})
+    spoiled = imported.rows(SPOIL)
 
     with timed(f"rebuild of {len(spoiled):,} accounts"):
-        rebuilt = verify_known_state.run(stage.connections, stage.next_run(), {"rebuild": True})
+        rebuilt = verify_known_state.run(imported.connections, imported.next_run(), {"rebuild": True})
 
+    assert found["differences"] == 0
     assert rebuilt["rebuilt"] == len(spoiled) == ACCOUNTS // 10
-    assert known(stage) == held(platform)
+    assert known(imported) == held(platform)
 
 
-def test_a_restored_tucano_is_brought_back_by_one_night(
-    platform: SimulatorProcess, served: tuple[Stage, str]
+def test_a_tucano_that_was_put_back_to_a_backup_is_brought_in_step_by_one_night(
+    platform: SimulatorProcess, imported: Stage
 ) -> None:
-    stage, since = served
+    as_imported = held(platform)
+    platform.snapshot()
+    ((since,),) = imported.rows("SELECT clock_timestamp()")
+    for statement in AFTERWARDS:
+        imported.crm.execute(statement.encode())
+    with timed("a night in which a fiftieth changes"):
+        imported.run(allow_removals=True, allow_removals_reason="the end of a trial")
     before = held(platform)
     platform.restore()
-    assert held(platform) == {}
+    assert held(platform) == as_imported != before
+    imported.forget_sent()
 
     with timed("the night with distrust_since"):
-        stage.run(distrust_since=since, allow_removals=True, allow_removals_reason="Tucano was restored")
+        imported.run(
+            distrust_since=since.isoformat(), allow_removals=True, allow_removals_reason="Tucano was restored"
+        )
 
-    lost = {account for account, state in before.items() if state == ([], [])}
-    wanted = {account: state for account, state in before.items() if account not in lost}
-    found = held(platform)
-    assert {account: state for account, state in found.items() if account not in lost} == wanted
-    assert all(found.get(account, ([], [])) == ([], []) for account in lost)
-    assert known(stage) == found
+    assert held(platform) == known(imported) == before
+    assert {entry["account"][-2:] for entry in imported.ledger()} == {"11", "12"}, "the others are trusted"
+    assert imported.rows("SELECT account FROM distrusted") == []
+    # As it was, for whoever imports the other file.
+    platform.restore()
