@@ -279,4 +279,41 @@ JUDGING = (
             "hours_gate",
         ),
     ),
+    Guard(
+        section="4.7",
+        rule="a night that died before its guard has applied no provider version",
+        file=f"{SQL}/batch/read_applied_provider.sql",
+        text="  AND (b.out_of_sync = 0 OR EXISTS (\n"
+        "      SELECT FROM batch_item i WHERE i.batch_id = b.batch_id AND i.outcome <> 'HELD'))\n",
+        instead="",
+        tests=(
+            f"{INTEGRATION}/test_gate.py",
+            "-k",
+            "before_its_guard",
+        ),
+    ),
+    Guard(
+        section="4.7",
+        rule="a run of a few accounts applies a provider version to those only",
+        file=f"{SQL}/batch/read_applied_provider.sql",
+        text=" AND NOT b.filtered",
+        instead="",
+        tests=(
+            f"{INTEGRATION}/test_gate.py",
+            "-k",
+            "of_a_few_accounts",
+        ),
+    ),
+    Guard(
+        section="4.7",
+        rule="what a night holds for a new provider version the lane does not give",
+        file=f"{STEPS}/real_time_gate.py",
+        text="            self._withhold_gifts(db, fresh)\n",
+        instead="",
+        tests=(
+            f"{INTEGRATION}/test_real_time.py",
+            "-k",
+            "neither_gives",
+        ),
+    ),
 )
