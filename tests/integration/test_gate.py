@@ -82,6 +82,7 @@ def test_what_is_shown_names_how_many_why_and_whom(stage: Stage, base: list[str]
 
     assert (shown["accounts"], shown["base"]) == (3, 10)
     assert base[0] in shown["shown"] and "removals_count" in shown["shown"] and "30.00%" in shown["shown"]
+    assert shown["held_hash"] in shown["shown"], "or nobody knows which set was released"
 
 
 def test_a_release_takes_nothing_from_a_subscriber_who_came_back_meanwhile(
@@ -194,6 +195,7 @@ def test_a_new_provider_version_that_changes_more_than_its_share_is_held_in_both
     assert counts["accounts_held"] == len(base)
     assert stage.sent() == []
     shown = release_removals.show(stage.connections, {})
+    assert f"| {base[0]} | option VP1:ENTERTAIN | option VP1:ENTERTAIN_HD |" in shown["shown"]
     released(stage, shown)
     assert stage.holds(base[0])["options"] == ["VP1:ENTERTAIN_HD", "VP1:GEOLOGICAL"]
 

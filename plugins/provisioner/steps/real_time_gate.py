@@ -6,18 +6,17 @@ What a night or the lane has held already stays held, whatever an action says ab
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from provisioner.adapters import batches, sql
-from provisioner.core import guard, plan as planning, policy, wire
-from provisioner.core.model import AccountId, Command, CommandName, Provider
+from provisioner.core import guard, plan as planning, policy
+from provisioner.core.model import AccountId, Command, Provider
 from provisioner.core.packing import gift_keys, removal_keys
 from provisioner.steps.drafting import Draft, Task, unanswered
 from provisioner.steps.guard import hash_of
-from provisioner.steps.plan import shown
+from provisioner.steps.plan import commands_of, shown
 
 HOUR = timedelta(seconds=policy.REMOVALS_WINDOW_SECONDS)
 
@@ -166,15 +165,6 @@ class SlidingGate:
                 "without an answer the next night plans anew.",
             )
         return int(found[0])
-
-
-def commands_of(account: AccountId, planned: Iterable[Mapping[str, Any]]) -> list[Command]:
-    """Return the commands of a plan that was shown, but for the account's own: its person is not kept there."""
-    return [
-        wire.decode(one["command"], account, {key: value for key, value in one.items() if key != "command"})
-        for one in planned
-        if one["command"] != CommandName.CREATE_ACCOUNT
-    ]
 
 
 def _keys(commands: Iterable[Command]) -> list[str]:

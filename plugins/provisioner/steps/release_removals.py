@@ -11,8 +11,10 @@ from provisioner.adapters import batches, sql
 from provisioner.adapters.batches import Chunk
 from provisioner.adapters.connections import Connections
 from provisioner.core.errors import ConfigurationError
+from provisioner.core.packing import gift_keys
 from provisioner.steps import load_provider, open_batch
 from provisioner.steps.guard import hash_of
+from provisioner.steps.plan import commands_of
 from provisioner.steps.reset_run import Run
 
 SAMPLES = 20
@@ -41,16 +43,18 @@ def show(connections: Connections, parameters: Mapping[str, Any]) -> dict[str, A
         f"**Batch {batch_id} holds {len(held)} of {base} accounts ({share:.2%}).** {because}.",
         f"Would be taken away: {things['option']} options, {things['box']} boxes."
         + (" The whole plan is held, so what would be given waits too." if plan_held else ""),
+        "Approve sends what of this the CRM still wants by then, and nothing else. Reject sends nothing, and the next "
+        "night plans anew.",
         "",
-        "| subscription | would lose |",
-        "|---|---|",
-        *(
-            f"| {', '.join(one.subscription_numbers)} | {', '.join(one.removals) or '-'} |"
-            for one in held[:SAMPLES]
-        ),
+        "| subscription | would lose |" + (" would gain |" if plan_held else ""),
+        "|---|---|" + ("---|" if plan_held else ""),
+        *(_sample(one, plan_held=plan_held) for one in held[:SAMPLES]),
     ]
     if len(held) > SAMPLES:
-        lines.append(f"\n... and {len(held) - SAMPLES} more: see held_removal, batch_id {batch_id}.")
+        lines.append(
+            f"\n... and {len(held) - SAMPLES} more: see batch {batch_id} under Browse, Provisioning."
+        )
+    lines.append(f"\nHeld set: `{held_hash}`.")
     return {
         "batch_id": batch_id,
         "accounts": len(held),
@@ -60,6 +64,14 @@ def show(connections: Connections, parameters: Mapping[str, Any]) -> dict[str, A
         "held_because": because,
         "shown": "\n".join(lines),
     }
+
+
+def _sample(one: batches.Held, *, plan_held: bool) -> str:
+    """Return a line of the table: whom it concerns, what he would lose and, of a whole plan, what he would gain."""
+    cells = [", ".join(one.subscription_numbers), ", ".join(one.removals) or "-"]
+    if plan_held:
+        cells.append(", ".join(gift_keys(commands_of(one.account, one.planned or ()))) or "-")
+    return f"| {' | '.join(cells)} |"
 
 
 def _held_batch(db: sql.Connection, batch_id: int) -> tuple[str, bool, str, int]:

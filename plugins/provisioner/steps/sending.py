@@ -171,8 +171,8 @@ class Sender:
                 refused_connections += 1
                 if refused_connections == CONNECTION_ATTEMPTS:
                     await self._found_dead(
-                        f"Tucano cannot be reached ({outcome.reason}, {refused_connections} attempts): "
-                        "nothing is lost; run again when it is back"
+                        f"Tucano cannot be reached by connection 'tucano' ({outcome.reason}, {refused_connections} "
+                        "attempts): nothing is lost; is its address right? Run again when it is back"
                     )
                     return Attempt(outcome, answer)
                 await pause(self._stop.event, pacing.back_off(refused_connections))
@@ -240,7 +240,7 @@ class Sender:
         if pacing.is_dead(silences, known_dead=self._pace.known_dead):
             await self._found_dead(
                 f"Tucano gave no answer {silences} times in a row ({reason}): "
-                "what is in doubt is asked again by the next run"
+                "ask its operators whether it is up, then run again; what is in doubt is asked again under its number"
             )
         if work.unknown_attempts >= self._settings.unknown_attempts:
             report.parked_because = (
