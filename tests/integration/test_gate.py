@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import signal
+
 import pytest
 
 from provisioner.core.errors import ConfigurationError
@@ -72,6 +75,32 @@ def test_what_a_person_releases_is_sent_and_recorded(stage: Stage, base: list[st
     assert [stage.holds(number)["options"] for number in base[:3]] == [[], [], []]
     assert stage.rows("SELECT approved, decided_by FROM release_decision") == [(True, "nora")]
     assert stage.rows("SELECT DISTINCT released_by FROM held_removal") == [("nora",)]
+
+
+@pytest.mark.parametrize(
+    "failpoint",
+    [
+        *("batch.committed", "provider.committed", "release.written", "release.committed", "claim.committed"),
+        *("requests.committed", "request.answered", "outcome.committed"),
+    ],
+)
+def test_a_release_that_dies_is_finished_by_its_next_attempt(
+    stage: Stage, base: list[str], nursery: Nursery, failpoint: str
+) -> None:
+    terminate(stage, base[:3])
+    stage.run()
+    shown = json.dumps(release_removals.show(stage.connections, {}))
+    told = stage.environment("release", SHOWN=shown)
+
+    died = nursery.bear(told | {"PROVISIONING_FAILPOINT": failpoint}).wait()
+    stage.rows("UPDATE claim SET until = now() RETURNING account")
+    again = nursery.bear(told).wait()
+
+    assert (died, again) == (-signal.SIGKILL, 0), nursery.said()
+    assert [stage.holds(number)["options"] for number in base[:3]] == [[], [], []]
+    assert stage.rows("SELECT approved, decided_by FROM release_decision") == [(True, "nora")]
+    applied = [entry["request_number"] for entry in stage.ledger() if entry["applied"]]
+    assert len(applied) == len(set(applied)) == 6
 
 
 def test_what_is_shown_names_how_many_why_and_whom(stage: Stage, base: list[str]) -> None:
