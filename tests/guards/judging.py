@@ -175,8 +175,8 @@ JUDGING = (
         section="4.7",
         rule="a person releases only what was shown",
         file=f"{STEPS}/release_removals.py",
-        text="        if {now_hash, hash_of(batches.read_held(db, held_batch_id))} != {held_hash}:\n",
-        instead="        if False:\n",
+        text="    if {now_hash, hash_of(batches.read_held(db, held_batch_id))} != {held_hash}:\n",
+        instead="    if False:\n",
         tests=(f"{INTEGRATION}/test_gate.py", "-k", "another_held_set"),
     ),
     Guard(
@@ -247,8 +247,8 @@ JUDGING = (
         section="4.7",
         rule="a release is of the provider file under which it was shown",
         file=f"{STEPS}/release_removals.py",
-        text="    if load_provider.run(connections, batch_id, provider_file) != held.provider_hash:\n",
-        instead=("    load_provider.run(connections, batch_id, provider_file)\n    if False:\n"),
+        text="        if load_provider.run(connections, batch_id, provider_file) != held.provider_hash:\n",
+        instead=("        load_provider.run(connections, batch_id, provider_file)\n        if False:\n"),
         tests=(
             f"{INTEGRATION}/test_gate.py",
             "-k",
@@ -314,6 +314,18 @@ JUDGING = (
             f"{INTEGRATION}/test_real_time.py",
             "-k",
             "neither_gives",
+        ),
+    ),
+    Guard(
+        section="4.7",
+        rule="a release that was committed is found again by the task that died after it",
+        file=f"{STEPS}/release_removals.py",
+        text="        if found is not None:\n",
+        instead="        if False:\n",
+        tests=(
+            f"{INTEGRATION}/test_gate.py",
+            "-k",
+            "dies_is_finished and (claim or release.committed)",
         ),
     ),
 )
