@@ -172,7 +172,7 @@ class Sender:
                 if refused_connections == CONNECTION_ATTEMPTS:
                     await self._found_dead(
                         f"Tucano cannot be reached by connection 'tucano' ({outcome.reason}, {refused_connections} "
-                        "attempts): nothing is lost; is its address right? Run again when it is back"
+                        "attempts): nothing is lost; check its address, or run again when it is back"
                     )
                     return Attempt(outcome, answer)
                 await pause(self._stop.event, pacing.back_off(refused_connections))
