@@ -141,4 +141,16 @@ ANSWERING = (
             "half_way",
         ),
     ),
+    Guard(
+        section="4.8",
+        rule="a dead platform is found out by the silences of all tasks together",
+        file=f"{STEPS}/sending.py",
+        text="        silences = await self._silences_of_all(work)\n",
+        instead="        silences = self._silences\n",
+        tests=(
+            f"{INTEGRATION}/test_platform_dead.py",
+            "-k",
+            "one_task_an_account",
+        ),
+    ),
 )

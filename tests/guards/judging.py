@@ -175,8 +175,8 @@ JUDGING = (
         section="4.7",
         rule="a person releases only what was shown",
         file=f"{STEPS}/release_removals.py",
-        text="        if {now_hash, hash_of(batches.read_held(db, held_batch_id))} != {held_hash}:\n",
-        instead="        if False:\n",
+        text="    if {now_hash, hash_of(batches.read_held(db, held_batch_id))} != {held_hash}:\n",
+        instead="    if False:\n",
         tests=(f"{INTEGRATION}/test_gate.py", "-k", "another_held_set"),
     ),
     Guard(
@@ -247,8 +247,8 @@ JUDGING = (
         section="4.7",
         rule="a release is of the provider file under which it was shown",
         file=f"{STEPS}/release_removals.py",
-        text="    if load_provider.run(connections, batch_id, provider_file) != held.provider_hash:\n",
-        instead=("    load_provider.run(connections, batch_id, provider_file)\n    if False:\n"),
+        text="        if load_provider.run(connections, batch_id, provider_file) != held.provider_hash:\n",
+        instead=("        load_provider.run(connections, batch_id, provider_file)\n        if False:\n"),
         tests=(
             f"{INTEGRATION}/test_gate.py",
             "-k",
@@ -277,6 +277,55 @@ JUDGING = (
             f"{INTEGRATION}/test_real_time.py",
             "-k",
             "hours_gate",
+        ),
+    ),
+    Guard(
+        section="4.7",
+        rule="a night that died before its guard has applied no provider version",
+        file=f"{SQL}/batch/read_applied_provider.sql",
+        text="  AND (b.out_of_sync = 0 OR EXISTS (\n"
+        "      SELECT FROM batch_item i WHERE i.batch_id = b.batch_id AND i.outcome <> 'HELD'))\n",
+        instead="",
+        tests=(
+            f"{INTEGRATION}/test_gate.py",
+            "-k",
+            "before_its_guard",
+        ),
+    ),
+    Guard(
+        section="4.7",
+        rule="a run of a few accounts applies a provider version to those only",
+        file=f"{SQL}/batch/read_applied_provider.sql",
+        text=" AND NOT b.filtered",
+        instead="",
+        tests=(
+            f"{INTEGRATION}/test_gate.py",
+            "-k",
+            "of_a_few_accounts",
+        ),
+    ),
+    Guard(
+        section="4.7",
+        rule="what a night holds for a new provider version the lane does not give",
+        file=f"{STEPS}/real_time_gate.py",
+        text="            self._withhold_gifts(db, fresh)\n",
+        instead="",
+        tests=(
+            f"{INTEGRATION}/test_real_time.py",
+            "-k",
+            "neither_gives",
+        ),
+    ),
+    Guard(
+        section="4.7",
+        rule="a release that was committed is found again by the task that died after it",
+        file=f"{STEPS}/release_removals.py",
+        text="        if found is not None:\n",
+        instead="        if False:\n",
+        tests=(
+            f"{INTEGRATION}/test_gate.py",
+            "-k",
+            "dies_is_finished",
         ),
     ),
 )

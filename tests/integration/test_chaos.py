@@ -15,12 +15,13 @@ import psycopg
 import pytest
 
 from demo.launcher.administration import Postgres
+from tests.integration.chaos.life import Life
 from tests.integration.chaos.walk import Walk
 from tests.integration.conftest import Stages
 from tests.integration.nursery import Nursery
 from tests.simulator_process import SimulatorProcess
 
-SECONDS = float(os.environ.get("CHAOS_SECONDS", "40"))
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "60"))
 
 
 @pytest.fixture
@@ -32,8 +33,14 @@ def walk(postgres: Postgres, stages: Stages, nursery: Nursery) -> Callable[[int]
             (name,) = stage.db.execute("SELECT current_database()").fetchone() or ("",)
             stage.set(in_flight=4, fan_out_limit=1)
             with psycopg.connect(postgres.admin_dsn(name), autocommit=True) as owner:
+                chance = random.Random(seed)
                 walked = Walk(
-                    stage=stage, nursery=nursery, server=postgres, owner=owner, chance=random.Random(seed)
+                    stage=stage,
+                    life=Life(stage=stage, chance=chance),
+                    nursery=nursery,
+                    server=postgres,
+                    owner=owner,
+                    chance=chance,
                 )
                 try:
                     walked.go(SECONDS)

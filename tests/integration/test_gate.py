@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import signal
+
 import pytest
 
 from provisioner.core.errors import ConfigurationError
 from provisioner.steps import close_batch, dispatch, release_removals
 from tests.integration.broken_crm import hidden
+from tests.integration.nursery import Nursery
 from tests.integration.stage import Stage
 
 
@@ -74,6 +78,32 @@ def test_what_a_person_releases_is_sent_and_recorded(stage: Stage, base: list[st
     assert stage.rows("SELECT DISTINCT released_by FROM held_removal") == [("nora",)]
 
 
+@pytest.mark.parametrize(
+    "failpoint",
+    [
+        *("batch.committed", "provider.committed", "release.written", "release.committed", "claim.committed"),
+        *("requests.committed", "request.answered", "outcome.committed"),
+    ],
+)
+def test_a_release_that_dies_is_finished_by_its_next_attempt(
+    stage: Stage, base: list[str], nursery: Nursery, failpoint: str
+) -> None:
+    terminate(stage, base[:3])
+    stage.run()
+    shown = json.dumps(release_removals.show(stage.connections, {}))
+    told = stage.environment("release", SHOWN=shown)
+
+    died = nursery.bear(told | {"PROVISIONING_FAILPOINT": failpoint}).wait()
+    stage.rows("UPDATE claim SET until = now() RETURNING account")
+    again = nursery.bear(told).wait()
+
+    assert (died, again) == (-signal.SIGKILL, 0), nursery.said()
+    assert [stage.holds(number)["options"] for number in base[:3]] == [[], [], []]
+    assert stage.rows("SELECT approved, decided_by FROM release_decision") == [(True, "nora")]
+    applied = [entry["request_number"] for entry in stage.ledger() if entry["applied"]]
+    assert len(applied) == len(set(applied)) == 6
+
+
 def test_what_is_shown_names_how_many_why_and_whom(stage: Stage, base: list[str]) -> None:
     terminate(stage, base[:3])
     stage.run()
@@ -82,6 +112,7 @@ def test_what_is_shown_names_how_many_why_and_whom(stage: Stage, base: list[str]
 
     assert (shown["accounts"], shown["base"]) == (3, 10)
     assert base[0] in shown["shown"] and "removals_count" in shown["shown"] and "30.00%" in shown["shown"]
+    assert shown["held_hash"] in shown["shown"], "or nobody knows which set was released"
 
 
 def test_a_release_takes_nothing_from_a_subscriber_who_came_back_meanwhile(
@@ -194,6 +225,7 @@ def test_a_new_provider_version_that_changes_more_than_its_share_is_held_in_both
     assert counts["accounts_held"] == len(base)
     assert stage.sent() == []
     shown = release_removals.show(stage.connections, {})
+    assert f"| {base[0]} | option VP1:ENTERTAIN | option VP1:ENTERTAIN_HD |" in shown["shown"]
     released(stage, shown)
     assert stage.holds(base[0])["options"] == ["VP1:ENTERTAIN_HD", "VP1:GEOLOGICAL"]
 
@@ -203,6 +235,54 @@ def test_a_plan_held_for_its_provider_version_stays_held_the_next_night(
 ) -> None:
     stage.provider["services"]["ENTERTAIN"] = {"option": "ENTERTAIN_HD"}
     stage.run()
+
+    counts = stage.run()
+
+    assert counts["accounts_held"] == len(base)
+    assert stage.sent() == []
+
+
+@pytest.mark.parametrize("failpoint", ["detect.committed", "plan.committed", "guard.written"])
+def test_a_night_that_died_before_its_guard_has_applied_no_provider_version(
+    stage: Stage, base: list[str], nursery: Nursery, failpoint: str
+) -> None:
+    stage.provider["services"]["ENTERTAIN"] = {"option": "ENTERTAIN_HD"}
+    nursery.bear(stage.environment("run", PROVISIONING_FAILPOINT=f"{failpoint}!")).wait()
+    nursery.bear(stage.environment("run", PROVISIONING_FAILPOINT=failpoint)).wait()
+
+    counts = stage.run()
+
+    assert counts["accounts_held"] == len(base)
+    assert stage.sent() == []
+
+
+def test_a_night_whose_platform_was_down_has_applied_no_provider_version(
+    stage: Stage, base: list[str]
+) -> None:
+    stage.set(provider_change_share=0.1)
+    stage.provider["services"]["KIDS"] = {"option": "KIDS_HD"}
+    stage.act("ADD_SERVICE", base[0], services=[{"code": "KIDS", "distributors": ["VP1"]}])
+    stage.platform.set_faults({"kind": "unauthorised"})
+    with pytest.raises(close_batch.RunFailed):
+        stage.run()
+    stage.platform.clear_faults()
+    for number in base[1:]:
+        stage.act("ADD_SERVICE", number, services=[{"code": "KIDS", "distributors": ["VP1"]}])
+
+    counts = stage.run()
+
+    assert counts["accounts_held"] == len(base)
+
+
+def test_a_run_of_a_few_accounts_applies_a_provider_version_to_those_only(
+    stage: Stage, base: list[str]
+) -> None:
+    alone = stage.subscriber("NEWS", subscription_type="BUSINESS")
+    stage.run()
+    stage.forget_sent()
+    stage.provider["services"]["ENTERTAIN"] = {"option": "ENTERTAIN_HD"}
+    # Of these nobody has the service: nothing of theirs changes, and so nothing is held.
+    stage.run(subscription_numbers=[alone])
 
     counts = stage.run()
 

@@ -259,6 +259,34 @@ def test_what_a_night_holds_the_lane_does_not_take_and_gives_what_is_new(empty_s
     assert stage.rows("SELECT removals FROM held_removal WHERE replaced_by IS NULL") == held
 
 
+def test_what_a_night_holds_for_a_new_provider_version_the_lane_neither_gives_nor_takes(
+    empty_stage: Stage,
+) -> None:
+    stage = empty_stage
+    stage.set(provider_change_share=0.05)
+    number, other = (stage.subscriber("GEOLOGICAL", "ENTERTAIN") for _ in range(2))
+    stage.run()
+    stage.provider["services"]["ENTERTAIN"] = {"option": "ENTERTAIN_HD"}
+    stage.run()
+    stage.forget_sent()
+
+    with running(stage):
+        stage.act("ADD_SERVICE", number, services=[{"code": "KIDS", "distributors": ["VP1"]}])
+        eventually(is_done(stage, number), "its actions were done")
+
+    assert stage.sent() == ["ACTIVATE_OPTIONS(VP1, [KIDS])"]
+    assert stage.holds(number)["options"] == ["VP1:ENTERTAIN", "VP1:GEOLOGICAL", "VP1:KIDS"]
+    assert "ENTERTAIN_HD (whole plan held)" in (stage.ending(number)[1] or "")
+    shown = release_removals.show(stage.connections, {})
+    released = release_removals.release(
+        stage.connections, stage.next_run(), shown, decided_by="nora", provider_file=stage.provider_file
+    )
+    for chunk in release_removals.chunks_of(stage.connections, released["batch_id"]):
+        dispatch.run(stage.connections, released["batch_id"], chunk.chunk_number)
+    assert stage.holds(number)["options"] == ["VP1:ENTERTAIN_HD", "VP1:GEOLOGICAL", "VP1:KIDS"]
+    assert stage.holds(other)["options"] == ["VP1:ENTERTAIN_HD", "VP1:GEOLOGICAL"]
+
+
 def test_what_the_lane_held_is_released_by_a_person(empty_stage: Stage) -> None:
     stage = empty_stage
     stage.set(removals_count=0, removals_share=0)

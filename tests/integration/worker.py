@@ -1,7 +1,8 @@
 """One door's work in a process of its own, for tests that kill, freeze and mislead it: told by its environment.
 
 WORK names what is done: 'run' (a whole reset run), 'dispatch' (one chunk of a batch), 'single' (one subscription),
-'import' (a file into known state), 'rebuild' (known state from the log).
+'lane' (the real-time lane, for LANE_SECONDS), 'release' (what was SHOWN, with its sending), 'import' (a file into
+known state), 'rebuild' (known state from the log).
 CLOCK_JUMPS sets this process's wall clock wrong, in seconds: '0,-3600' is right at its first look and an hour slow
 at the next, and so on in turn. CLAIM is the lease of claims, its renewal and its margin, in
 seconds ('6,2,2'). PATIENCE is how long an answer is waited for, and the first and
@@ -132,6 +133,36 @@ def single(connections: Connections, environment: Environment) -> None:
     reset_subscription.send(connections, found.batch_id)
 
 
+def lane(connections: Connections, environment: Environment) -> None:
+    """Let the real-time lane work for a while."""
+    from provisioner.steps import real_time
+
+    real_time.run(
+        connections,
+        environment["RUN_ID"],
+        lasts_seconds=float(environment["LANE_SECONDS"]),
+        provider_file=Path(environment["PROVIDER_FILE"]),
+    )
+
+
+def release(connections: Connections, environment: Environment) -> None:
+    """Release what was shown, as a person's yes does."""
+    import json
+
+    from provisioner.steps import dispatch, release_removals, reset_run
+
+    asked = reset_run.Run(run_id=environment["RUN_ID"], requested_by="tester")
+    released = release_removals.release(
+        connections,
+        asked,
+        json.loads(environment["SHOWN"]),
+        decided_by="nora",
+        provider_file=Path(environment["PROVIDER_FILE"]),
+    )
+    for chunk in release_removals.chunks_of(connections, released["batch_id"]):
+        dispatch.run(connections, released["batch_id"], chunk.chunk_number)
+
+
 def import_file(connections: Connections, environment: Environment) -> None:
     """Import a file into known state."""
     from provisioner.steps import import_known_state, reset_run
@@ -153,6 +184,8 @@ WORKS: dict[str, Callable[[Connections, Environment], None]] = {
     "run": run,
     "dispatch": dispatch,
     "single": single,
+    "lane": lane,
+    "release": release,
     "import": import_file,
     "rebuild": rebuild,
 }

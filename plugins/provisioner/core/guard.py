@@ -15,7 +15,7 @@ from provisioner.core.model import (
     Settings,
     SuspendOptions,
 )
-from provisioner.core.packing import removal_keys
+from provisioner.core.packing import gift_keys, removal_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,3 +246,22 @@ def release(commands: Sequence[Command], allowed: Collection[str]) -> Released:
             case _:
                 assert_never(command)
     return Released(commands=tuple(kept), withheld=tuple(withheld))
+
+
+def without_gifts(commands: Sequence[Command], held: Collection[str]) -> Released:
+    """Return the plan of one account without what of it gives a thing that is *held* (core.packing.gift_keys)."""
+    kept: list[Command] = []
+    for command in commands:
+        match command:
+            case ActivateOptions(distributor=distributor, options=options):
+                given = tuple(option for option in options if f"option {distributor}:{option}" not in held)
+                if given:
+                    kept.append(replace(command, options=given))
+            case AddMaterial():
+                if not set(gift_keys([command])) & set(held):
+                    kept.append(command)
+            case CreateAccount() | SuspendOptions() | RemoveMaterial():
+                kept.append(command)
+            case _:
+                assert_never(command)
+    return Released(commands=tuple(kept), withheld=tuple(key for key in gift_keys(commands) if key in held))

@@ -9,6 +9,9 @@ from collections.abc import Iterable, Sequence
 
 from provisioner.core.model import (
     AccountState,
+    ActivateOptions,
+    AddMaterial,
+    Command,
     DistributorCode,
     Material,
     MaterialType,
@@ -72,4 +75,18 @@ def removal_keys(removals: Iterable[SuspendOptions | RemoveMaterial]) -> list[st
                 keys.extend(f"option {distributor}:{option}" for option in options)
             case RemoveMaterial(distributor=distributor, serial_number=serial_number):
                 keys.append(f"box {distributor}:{serial_number}")
+    return sorted(keys)
+
+
+def gift_keys(commands: Iterable[Command]) -> list[str]:
+    """Return what *commands* give, one sorted text a thing, in the spelling of `removal_keys`."""
+    keys: list[str] = []
+    for command in commands:
+        match command:
+            case ActivateOptions(distributor=distributor, options=options):
+                keys.extend(f"option {distributor}:{option}" for option in options)
+            case AddMaterial(material=material):
+                keys.append(f"box {material.distributor}:{material.serial_number}")
+            case _:
+                pass  # an account is no service, and what takes is the other function's
     return sorted(keys)

@@ -164,7 +164,10 @@ def tell(batch: Batch, counts: Counts, problems: list[str], refusals: list[sql.R
             f"tucano_release_removals with batch_id {batch.batch_id}."
         )
     if batch.not_whole_because:
-        said.append(f"The extract is not proven whole: {'; '.join(batch.not_whole_because)}.")
+        said.append(
+            f"The extract is not proven whole: {'; '.join(batch.not_whole_because)}. Nothing was taken away: find out "
+            "why; the next whole extract goes on."
+        )
     for number, what, where in (
         (counts.accounts_parked, "Accounts parked", "Tucano gave no answer: ask its operators"),
         (

@@ -62,6 +62,6 @@ def of_batch(batch: batches.Batch) -> Provider:
     """Return the provider as the batch recorded it, whatever the file says by now."""
     if batch.document is None:
         raise ConfigurationError(
-            f"batch {batch.batch_id} has no provider version: its first tasks did not run"
+            f"batch {batch.batch_id} has no provider version: its first tasks did not run; trigger a new run"
         )
     return provider_file.build(batch.document)

@@ -120,6 +120,11 @@ class Pace:
         self._not_before = max(self._not_before, now + seconds)
         await self._run(self._slow_down, seconds, refused_rate, now - (now if left_at is None else left_at))
 
+    async def silences_of(self, batch_id: int) -> int:
+        """Return how often in a row requests of a batch got no answer, whichever task sent them."""
+        found: int = await self._run(self._count_silences, batch_id)
+        return found
+
     async def found_dead(self) -> None:
         """Tell all doors that the platform is dead."""
         await self._run(self._mark_silent)
@@ -173,6 +178,11 @@ class Pace:
                         refused_rate=refused_rate,
                         left_seconds_ago=left_seconds_ago,
                     )
+
+    def _count_silences(self, batch_id: int) -> int:
+        with self._db.transaction():
+            (silences,) = sql.one(self._db, "batch/count_silences", batch_id=batch_id)
+        return int(silences)
 
     def _mark_silent(self) -> None:
         with self._db.transaction():

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from provisioner.adapters import batches, request_log, sql
 from provisioner.adapters.batches import Landed, PlannedItem
 from provisioner.adapters.connections import Connections
 from provisioner.core import desired, distrust as distrusting, plan as planning, policy, wire
-from provisioner.core.model import Command, Desired, Provider, Subscriber
+from provisioner.core.model import AccountId, Command, CommandName, Desired, Provider, Subscriber
 from provisioner.core.packing import removal_keys, unpack_materials, unpack_options, unpack_state
 from provisioner.failpoint import failpoint
 from provisioner.steps.load_provider import of_batch
@@ -100,6 +100,15 @@ def plan_item(landed: Landed, provider: Provider, chunk_number: int) -> PlannedI
 def shown(command: Command) -> dict[str, Any]:
     """Return a command as a person and the plan's hash see it."""
     return {"command": wire.name_of(command).value, **request_log.stored_parameters(command)}
+
+
+def commands_of(account: AccountId, planned: Iterable[Mapping[str, Any]]) -> list[Command]:
+    """Return the commands of a plan that was shown, but for the account's own: its person is not kept there."""
+    return [
+        wire.decode(one["command"], account, {key: value for key, value in one.items() if key != "command"})
+        for one in planned
+        if one["command"] != CommandName.CREATE_ACCOUNT
+    ]
 
 
 def maximum_devices(provider: Provider) -> dict[Any, int | None]:

@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from provisioner.adapters import batches, sql
 from provisioner.core import guard, plan as planning, policy
 from provisioner.core.model import AccountId, Command, Provider
-from provisioner.core.packing import removal_keys
+from provisioner.core.packing import gift_keys, removal_keys
 from provisioner.steps.drafting import Draft, Task, unanswered
 from provisioner.steps.guard import hash_of
-from provisioner.steps.plan import shown
+from provisioner.steps.plan import commands_of, shown
 
 HOUR = timedelta(seconds=policy.REMOVALS_WINDOW_SECONDS)
 
@@ -49,12 +49,28 @@ class SlidingGate:
         if not fresh:
             return
         with db.transaction():
+            self._withhold_gifts(db, fresh)
             held = _read_held(db, fresh)
             takers = [one for one in fresh if _keys(one.commands)]
             # Most actions give: then nothing is asked and nothing is locked.
             if takers:
                 self._judge(db, task, takers, held)
             _drop_outdated(db, task, fresh, held)
+
+    def _withhold_gifts(self, db: sql.Connection, drafts: list[Draft]) -> None:
+        """Take out what a night holds together with all that a new provider version gives."""
+        found = sql.rows(
+            db,
+            "real_time/read_held_plans",
+            accounts=[draft.account for draft in drafts],
+            provider_hash=self._provider.hash,
+        )
+        held = {account: set(gift_keys(commands_of(account, planned))) for account, planned in found}
+        for draft in drafts:
+            if draft.account in held:
+                released = guard.without_gifts(draft.commands, held[draft.account])
+                draft.commands = released.commands
+                draft.withheld = (*draft.withheld, *(f"{key} (whole plan held)" for key in released.withheld))
 
     def _judge(
         self, db: sql.Connection, task: Task, takers: list[Draft], held: dict[AccountId, _Held]
@@ -91,7 +107,7 @@ class SlidingGate:
                 allowed_removals=sorted(free | earlier),
             )
             released = guard.release(draft.commands, free)
-            draft.commands, draft.withheld = released.commands, released.withheld
+            draft.commands, draft.withheld = released.commands, (*draft.withheld, *released.withheld)
             ours = (
                 keys
                 - free

@@ -11,8 +11,11 @@ from provisioner.adapters import batches, sql
 from provisioner.adapters.batches import Chunk
 from provisioner.adapters.connections import Connections
 from provisioner.core.errors import ConfigurationError
-from provisioner.steps import load_provider, open_batch
+from provisioner.core.packing import gift_keys
+from provisioner.failpoint import failpoint
+from provisioner.steps import close_batch, load_provider, open_batch
 from provisioner.steps.guard import hash_of
+from provisioner.steps.plan import commands_of
 from provisioner.steps.reset_run import Run
 
 SAMPLES = 20
@@ -41,16 +44,18 @@ def show(connections: Connections, parameters: Mapping[str, Any]) -> dict[str, A
         f"**Batch {batch_id} holds {len(held)} of {base} accounts ({share:.2%}).** {because}.",
         f"Would be taken away: {things['option']} options, {things['box']} boxes."
         + (" The whole plan is held, so what would be given waits too." if plan_held else ""),
+        "Approve sends what of this the CRM still wants by then, and nothing else. Reject sends nothing, and the next "
+        "night plans anew.",
         "",
-        "| subscription | would lose |",
-        "|---|---|",
-        *(
-            f"| {', '.join(one.subscription_numbers)} | {', '.join(one.removals) or '-'} |"
-            for one in held[:SAMPLES]
-        ),
+        "| subscription | would lose |" + (" would gain |" if plan_held else ""),
+        "|---|---|" + ("---|" if plan_held else ""),
+        *(_sample(one, plan_held=plan_held) for one in held[:SAMPLES]),
     ]
     if len(held) > SAMPLES:
-        lines.append(f"\n... and {len(held) - SAMPLES} more: see held_removal, batch_id {batch_id}.")
+        lines.append(
+            f"\n... and {len(held) - SAMPLES} more: see batch {batch_id} under Browse, Provisioning."
+        )
+    lines.append(f"\nHeld set: `{held_hash}`.")
     return {
         "batch_id": batch_id,
         "accounts": len(held),
@@ -60,6 +65,14 @@ def show(connections: Connections, parameters: Mapping[str, Any]) -> dict[str, A
         "held_because": because,
         "shown": "\n".join(lines),
     }
+
+
+def _sample(one: batches.Held, *, plan_held: bool) -> str:
+    """Return a line of the table: whom it concerns, what he would lose and, of a whole plan, what he would gain."""
+    cells = [", ".join(one.subscription_numbers), ", ".join(one.removals) or "-"]
+    if plan_held:
+        cells.append(", ".join(gift_keys(commands_of(one.account, one.planned or ()))) or "-")
+    return f"| {' | '.join(cells)} |"
 
 
 def _held_batch(db: sql.Connection, batch_id: int) -> tuple[str, bool, str, int]:
@@ -100,11 +113,16 @@ def release(
 ) -> dict[str, int]:
     """Record a person's yes and open the batch that sends what was *shown*; return its number.
 
-    Raises ConfigurationError where the world has changed since it was shown: another answer, a later run, another
-    held set, another provider file.
+    The answer and what it releases are one commit: a task that dies before it is begun again, one that dies after it
+    finds its batch. Raises ConfigurationError where the world has changed since it was shown: another answer, a later
+    run, another held set, another provider file.
     """
     held_batch_id, held_hash = shown["batch_id"], shown["held_hash"]
-    held = _decide(connections, held_batch_id, held_hash, approved=True, decided_by=decided_by)
+    with connections.provisioning() as db:
+        found = sql.run(db, "batch/find_releasing", run_id=run.run_id, held_batch_id=held_batch_id).fetchone()
+        if found is not None:
+            return {"batch_id": int(found[0])}
+        held = _still_as_shown(db, held_batch_id, held_hash)
     batch_id = open_batch.run(
         connections,
         cause=batches.RELEASE_REMOVALS,
@@ -114,26 +132,35 @@ def release(
         filtered=True,
         dry_run=False,
     )
-    if load_provider.run(connections, batch_id, provider_file) != held.provider_hash:
-        raise ConfigurationError(
-            f"the provider file changed since batch {held_batch_id} was shown: the next reset run shows the new plan"
-        )
-    with connections.provisioning() as db:
-        sql.run(
-            db,
-            "batch/release_held",
-            batch_id=batch_id,
-            held_batch_id=held_batch_id,
-            chunk_size=load_provider.of_batch(held).settings.chunk_size,
-        )
-        sql.run(db, "batch/mark_released", held_batch_id=held_batch_id, released_by=decided_by)
-        sql.run(db, "batch/set_releasing", batch_id=batch_id)
+    try:
+        if load_provider.run(connections, batch_id, provider_file) != held.provider_hash:
+            raise ConfigurationError(
+                f"the provider file changed since batch {held_batch_id} was shown: the next reset run shows the new "
+                "plan"
+            )
+        with connections.provisioning() as db:
+            _decide(db, held_batch_id, held_hash, approved=True, decided_by=decided_by)
+            sql.run(
+                db,
+                "batch/release_held",
+                batch_id=batch_id,
+                held_batch_id=held_batch_id,
+                chunk_size=load_provider.of_batch(held).settings.chunk_size,
+            )
+            sql.run(db, "batch/mark_released", held_batch_id=held_batch_id, released_by=decided_by)
+            sql.run(db, "batch/set_releasing", batch_id=batch_id)
+            failpoint("release.written")
+    except ConfigurationError as error:
+        close_batch.refuse(connections, batch_id, error)
+        raise
+    failpoint("release.committed")
     return {"batch_id": batch_id}
 
 
 def refuse(connections: Connections, shown: Mapping[str, Any], *, decided_by: str) -> None:
     """Record a person's no, or that nobody answered in time; what is held stays until a later run looks again."""
-    _decide(connections, shown["batch_id"], shown["held_hash"], approved=False, decided_by=decided_by)
+    with connections.provisioning() as db:
+        _decide(db, shown["batch_id"], shown["held_hash"], approved=False, decided_by=decided_by)
 
 
 def chunks_of(connections: Connections, batch_id: int) -> list[Chunk]:
@@ -142,24 +169,28 @@ def chunks_of(connections: Connections, batch_id: int) -> list[Chunk]:
         return batches.list_chunks(db, batch_id)
 
 
+def _still_as_shown(db: sql.Connection, held_batch_id: int, held_hash: str) -> batches.Batch:
+    """Return the batch that holds what was shown; raises ConfigurationError where it is no longer that."""
+    _, _, now_hash, _ = _held_batch(db, held_batch_id)
+    # Both: what the guard named, and what is still there of it.
+    if {now_hash, hash_of(batches.read_held(db, held_batch_id))} != {held_hash}:
+        raise ConfigurationError(f"what batch {held_batch_id} holds is not what was shown: trigger again")
+    return batches.read(db, held_batch_id)
+
+
 def _decide(
-    connections: Connections, held_batch_id: int, held_hash: str, *, approved: bool, decided_by: str
-) -> batches.Batch:
-    with connections.provisioning() as db:
-        _, _, now_hash, _ = _held_batch(db, held_batch_id)
-        # Both: what the guard named, and what is still there of it.
-        if {now_hash, hash_of(batches.read_held(db, held_batch_id))} != {held_hash}:
-            raise ConfigurationError(f"what batch {held_batch_id} holds is not what was shown: trigger again")
-        answered = sql.run(
-            db,
-            "batch/insert_decision",
-            batch_id=held_batch_id,
-            held_hash=held_hash,
-            approved=approved,
-            decided_by=decided_by,
-        ).fetchone()
-        if answered is None:
-            raise ConfigurationError(
-                f"somebody else has answered for batch {held_batch_id}: the first answer counts"
-            )
-        return batches.read(db, held_batch_id)
+    db: sql.Connection, held_batch_id: int, held_hash: str, *, approved: bool, decided_by: str
+) -> None:
+    _still_as_shown(db, held_batch_id, held_hash)
+    answered = sql.run(
+        db,
+        "batch/insert_decision",
+        batch_id=held_batch_id,
+        held_hash=held_hash,
+        approved=approved,
+        decided_by=decided_by,
+    ).fetchone()
+    if answered is None:
+        raise ConfigurationError(
+            f"somebody else has answered for batch {held_batch_id}: the first answer counts"
+        )

@@ -171,8 +171,8 @@ class Sender:
                 refused_connections += 1
                 if refused_connections == CONNECTION_ATTEMPTS:
                     await self._found_dead(
-                        f"Tucano cannot be reached ({outcome.reason}, {refused_connections} attempts): "
-                        "nothing is lost; run again when it is back"
+                        f"Tucano cannot be reached by connection 'tucano' ({outcome.reason}, {refused_connections} "
+                        "attempts): nothing is lost; check its address, or run again when it is back"
                     )
                     return Attempt(outcome, answer)
                 await pause(self._stop.event, pacing.back_off(refused_connections))
@@ -224,15 +224,23 @@ class Sender:
     def _lease_is_over(self, work: Work) -> bool:
         return time.monotonic() > work.lease_ends - policy.CLAIM_MARGIN_SECONDS
 
+    async def _silences_of_all(self, work: Work) -> int:
+        """Return the silences in a row, counting those of the batch's other tasks, which may be one account each."""
+        if pacing.is_dead(self._silences, known_dead=self._pace.known_dead):
+            return self._silences
+        recorded = await self._pace.silences_of(work.batch_id)
+        return max(self._silences, min(recorded + 1, policy.UNKNOWN_IN_A_ROW))
+
     async def _unknown(self, work: Work, request: OpenRequest, report: Report, reason: str) -> Report:
         """Keep a request that may have been applied, and ask again under its number."""
         self._silences += 1
         work.unknown_attempts += 1
         report.unknown = (request.sequence_number, request.attempts + work.sends, reason)
-        if pacing.is_dead(self._silences, known_dead=self._pace.known_dead):
+        silences = await self._silences_of_all(work)
+        if pacing.is_dead(silences, known_dead=self._pace.known_dead):
             await self._found_dead(
-                f"Tucano gave no answer {self._silences} times in a row ({reason}): "
-                "what is in doubt is asked again by the next run"
+                f"Tucano gave no answer {silences} times in a row ({reason}): "
+                "ask its operators whether it is up, then run again; what is in doubt is asked again under its number"
             )
         if work.unknown_attempts >= self._settings.unknown_attempts:
             report.parked_because = (

@@ -15,6 +15,7 @@ CLOCKS = ("", "-3600", "86400", "0,-3600,7200")
 FAILPOINTS = (
     *("extract.landed", "extract.committed", "plan.committed", "claim.committed", "requests.written"),
     *("requests.committed", "request.leaving", "request.answered", "outcome.written", "outcome.committed"),
+    *("actions.written", "actions.committed", "group.written", "group.committed"),
 )
 
 
@@ -47,4 +48,11 @@ class Person(Door):
         return stage.environment("single", SUBSCRIPTION=chance.choice(numbers))
 
 
-DOORS: tuple[Door, ...] = (Night(), Night(), Person())
+class Lane(Door):
+    """The real-time lane, which ends by itself as it does when it rotates."""
+
+    def told(self, stage: Stage, chance: random.Random, numbers: list[str]) -> dict[str, str]:  # noqa: ARG002
+        return stage.environment("lane", LANE_SECONDS=chance.uniform(1, 6))
+
+
+DOORS: tuple[Door, ...] = (Night(), Night(), Person(), Lane(), Lane())

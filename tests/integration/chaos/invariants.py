@@ -28,8 +28,12 @@ class Broken(AssertionError):
     """A promise that was not kept; the message says which, and shows the lines."""
 
 
-def check(stage: Stage, dsn: str) -> None:
-    """Compare everything; raises Broken. *dsn* is of one who may read both tiers of the log."""
+def check(stage: Stage, dsn: str, *, alone_after: int = 0) -> int:
+    """Compare everything; raises Broken. Return how many requests the ledger has.
+
+    *dsn* is of one who may read both tiers of the log. *alone_after*: of the ledger's entries up to there it is not
+    asked whether another command of the account was unanswered, since a frozen worker was at work.
+    """
     # The ledger first: what it has was logged before, whatever is sent while we read on.
     ledger = stage.platform.ledger()
     with psycopg.connect(dsn) as db:
@@ -40,8 +44,10 @@ def check(stage: Stage, dsn: str) -> None:
         known = known_state.read(db, accounts)
     check_logged(ledger, {row[1]: row[6] for row in closed} | dict(still_open))
     check_effects(ledger)
+    check_alone(ledger, alone_after)
     check_order(ledger, closed)
     check_fold(closed, known)
+    return len(ledger)
 
 
 def check_logged(ledger: list[dict[str, Any]], body_by_number: dict[str, bytes]) -> None:
@@ -59,6 +65,19 @@ def check_effects(ledger: list[dict[str, Any]]) -> None:
     effective = [entry["request_number"] for entry in ledger if entry["applied"] and not entry["replayed"]]
     if len(set(effective)) != len(effective):
         raise Broken(f"in effect twice: {sorted(one for one in effective if effective.count(one) > 1)}")
+
+
+def check_alone(ledger: list[dict[str, Any]], after: int) -> None:
+    """No command of an account comes while another one of it is unanswered.
+
+    The same number may: its answer was not waited for any longer, and the platform has not seen yet who left.
+    """
+    latest: dict[str, str] = {}
+    for entry in ledger:
+        same = latest.get(entry["account"]) == entry["request_number"]
+        if entry["n"] > after and entry["overlapping"] and not same:
+            raise Broken(f"two commands of one account at once: {entry}")
+        latest[entry["account"]] = entry["request_number"]
 
 
 def check_order(ledger: list[dict[str, Any]], closed: list[tuple[Any, ...]]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import random
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,14 +19,15 @@ from provisioner.steps import move_month
 from provisioner.steps.reset_run import Run
 from tests.integration.chaos import invariants
 from tests.integration.chaos.doors import DOORS
+from tests.integration.chaos.life import Life
 from tests.integration.nursery import Nursery, Worker
 from tests.integration.stage import Stage
 
-SERVICES = ("GEOLOGICAL", "RELIGION", "NEWS", "SPORT", "KIDS")
-OPTIONS = {"SPORT": "SPORT_CHANNELS"}
-MOST_SUBSCRIBERS, MOST_WORKERS = 8, 2
+MOST_WORKERS = 3
 # The exit code of a worker that was killed, as subprocess has it; 1 is an error that the product lists.
 ENDS = (0, 1, -9)
+# Of a worker whose database was cut off: the driver's own error, which a task's log shows.
+CUT_OFF = 3
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "reset_after", "probability": 0.3},
     {"kind": "hang_after", "probability": 0.2},
@@ -55,27 +56,29 @@ class Walk:
     server: Postgres
     owner: psycopg.Connection[Any]
     chance: random.Random
-    numbers: list[str] = field(default_factory=list)
+    life: Life
     workers: list[Worker] = field(default_factory=list)
     frozen: list[Worker] = field(default_factory=list)
+    shaken: list[Worker] = field(default_factory=list)
+    cut_off: list[Worker] = field(default_factory=list)
+    alone_after: int = 0
     trail: list[str] = field(default_factory=list)
     months: int = 0
-    boxes: Any = field(default_factory=lambda: itertools.count(1))
 
     def go(self, seconds: float) -> None:
         """Walk for so long, looking at everything after each step, and come home."""
-        self.subscribe()
+        self.life.subscribe()
         steps: tuple[tuple[int, Callable[[], None]], ...] = (
-            (5, self.act),
-            (2, self.subscribe),
+            (9, self.live),
             (6, self.open_door),
-            (3, self.pause),
-            (2, self.misbehave),
-            (2, self.behave),
+            (5, self.pause),
+            (3, self.misbehave),
+            (1, self.behave),
             (1, self.kill),
             (1, self.freeze),
-            (2, self.wake),
+            (3, self.wake),
             (1, self.restart_platform),
+            (1, self.cut_database),
             (1, self.archive),
         )
         deadline = time.monotonic() + seconds
@@ -89,61 +92,17 @@ class Walk:
 
     # -- steps ----------------------------------------------------------------------------------
 
-    def subscribe(self) -> None:
-        """Let somebody new become a subscriber, while there is room."""
-        if len(self.numbers) < MOST_SUBSCRIBERS:
-            places = self.chance.choice((("VP1",), ("VP1", "VP2")))
-            services = self.chance.sample(SERVICES, self.chance.randint(1, 3))
-            boxes = {place: self.box() for place in places}
-            self.numbers.append(self.stage.subscriber(*services, boxes=boxes, at=places))
-
-    def act(self) -> None:
-        """Let the CRM do something to somebody; it may refuse."""
-        number, one, other = self.chance.choice(self.numbers), *self.chance.sample(SERVICES, 2)
-        behaviour, details = self.chance.choice(
-            [
-                ("ADD_SERVICE", {"services": [{"code": one, "distributors": ["VP1"]}]}),
-                ("REMOVESERVICE", {"services": [one]}),
-                ("SWAPSERVICE", {"from": one, "to": {"code": other}}),
-                ("DEACTIVATE_SUBSCRIPTION", {}),
-                ("ACTIVATESUBSCRIPTION", {}),
-                (
-                    "ADD_INSTALLED_ITEM",
-                    {"items": [{"serial_number": self.box(), "type": "STB_HD", "distributor": "VP2"}]},
-                ),
-                ("SWAP_INSTALLED_ITEM", self.swap_of_a_box(number)),
-            ]
-        )
-        try:
-            self.stage.act(behaviour, number, **details)
-        except psycopg.errors.RaiseException:
-            self.trail[-1] = f"{behaviour} refused"
-        else:
-            self.trail[-1] = f"{behaviour} {number}"
-
-    def swap_of_a_box(self, number: str) -> dict[str, Any]:
-        row = self.stage.crm.execute(
-            "SELECT serial_number, distributor FROM crm.installed_items"
-            " WHERE subscription_number = %s AND removed_at IS NULL ORDER BY serial_number LIMIT 1",
-            (number,),
-        ).fetchone()
-        old, place = row or ("none", "VP1")
-        return {
-            "pairs": [
-                {"from": old, "to": {"serial_number": self.box(), "type": "STB_HD", "distributor": place}}
-            ]
-        }
-
-    def box(self) -> str:
-        """Return a serial number that no box had before."""
-        return f"CHAOS-{self.numbers[0] if self.numbers else 'FIRST'}-{next(self.boxes)}"
+    def live(self) -> None:
+        """Let something happen in the CRM."""
+        (happens,) = self.chance.choices([self.life.act, self.life.subscribe, self.life.move_box], [7, 1, 1])
+        self.trail[-1] = happens()
 
     def open_door(self) -> None:
         """Start a worker of any door, beside the one that may be at work."""
         if len(self.workers) < MOST_WORKERS:
             door = self.chance.choice(DOORS)
             self.trail[-1] = f"open {type(door).__name__}"
-            self.workers.append(door.open(self.stage, self.nursery, self.chance, self.numbers))
+            self.workers.append(door.open(self.stage, self.nursery, self.chance, self.life.numbers))
 
     def pause(self) -> None:
         """Let the workers work."""
@@ -170,6 +129,7 @@ class Walk:
             worker = self.chance.choice(free)
             worker.freeze()
             self.frozen.append(worker)
+            self.shaken.append(worker)
 
     def wake(self) -> None:
         """Let a frozen worker go on."""
@@ -183,6 +143,16 @@ class Walk:
             self.stage.platform.start()
         else:
             self.stage.platform.restart()
+
+    def cut_database(self) -> None:
+        """End all sessions of the provisioning database but the walk's own, as a restart of it does."""
+        ours = [self.owner.info.backend_pid, self.stage.db.info.backend_pid]
+        self.cut_off += self.workers
+        self.owner.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> ALL(%s)",
+            (ours,),
+        )
 
     def archive(self) -> None:
         """Let all that is closed be of a month long over, and move that month to the archive."""
@@ -201,7 +171,12 @@ class Walk:
 
     def check(self) -> None:
         """Hold the ledger against the log."""
-        invariants.check(self.stage, self.server.admin_dsn(self.owner.info.dbname))
+        dsn = self.server.admin_dsn(self.owner.info.dbname)
+        # What a frozen worker has asked stays unanswered while another one goes on: until it has ended.
+        shaken = any(worker in self.shaken for worker in self.workers)
+        seen = invariants.check(self.stage, dsn, alone_after=sys.maxsize if shaken else self.alone_after)
+        if shaken:
+            self.alone_after = seen
 
     def see_ends(self) -> None:
         """Let go of workers that ended; an end that the product does not list is a broken promise."""
@@ -209,7 +184,7 @@ class Walk:
             self.workers.remove(worker)
             if worker in self.frozen:
                 self.frozen.remove(worker)
-            if worker.exit_code not in ENDS:
+            if worker.exit_code not in ENDS and (worker.exit_code != CUT_OFF or worker not in self.cut_off):
                 raise invariants.Broken(f"a worker ended with {worker.exit_code}: {self.nursery.said()}")
 
     def come_home(self) -> None:
@@ -223,7 +198,7 @@ class Walk:
         self.see_ends()
         # What the dead held is free half a minute later.
         self.stage.rows("UPDATE claim SET until = now() RETURNING account")
-        self.mend()
+        self.life.mend()
         for _ in range(2):
             self.stage.run()
         self.check()
@@ -236,45 +211,7 @@ class Walk:
                 "SELECT * FROM batch_item WHERE account = %s ORDER BY batch_id", left[0][0]
             )
             raise invariants.Broken(f"open after two quiet nights: {left}; {last[-3:]}")
-        for number in self.numbers:
-            wanted, held = self.wanted(number), self.stage.holds(number)
+        for number in self.life.numbers:
+            wanted, held = self.life.wanted(number), self.stage.holds(number)
             if wanted != held or self.stage.known(number) != held:
                 raise invariants.Broken(f"{number}: wanted {wanted}, Tucano has {held}")
-
-    def mend(self) -> None:
-        """Take out boxes beyond the one that VP2 takes: such a subscription is a rejected row and stays as it is."""
-        surplus = self.stage.crm.execute(
-            "SELECT subscription_number, (array_agg(serial_number ORDER BY serial_number))[2:] FROM crm.installed_items"
-            " WHERE removed_at IS NULL AND distributor = 'VP2' GROUP BY 1 HAVING count(*) > 1"
-        ).fetchall()
-        for number, serials in surplus:
-            self.stage.act("REMOVE_INSTALLED_ITEM", number, items=serials)
-
-    def wanted(self, number: str) -> dict[str, Any]:
-        """What the CRM's tables want Tucano to hold, in the shape of `Stage.holds`.
-
-        Of an inactive subscription the boxes that are installed stay where Tucano has them, and no others come.
-        """
-        ((state,),) = self.stage.crm.execute(
-            "SELECT state FROM crm.subscriptions WHERE subscription_number = %s", (number,)
-        ).fetchall()
-        services = self.stage.crm.execute(
-            "SELECT product_code, unnest(distributors) FROM crm.subscription_services"
-            " WHERE subscription_number = %s AND is_current AND state = 'EFFECTIVE'",
-            (number,),
-        ).fetchall()
-        boxes = self.stage.crm.execute(
-            "SELECT distributor, serial_number FROM crm.installed_items"
-            " WHERE subscription_number = %s AND removed_at IS NULL",
-            (number,),
-        ).fetchall()
-        installed = sorted(f"{place}:{serial}" for place, serial in boxes)
-        held = self.stage.holds(number)
-        active = state == "EFFECTIVE"
-        return {
-            "exists": active or held["exists"],
-            "options": sorted({f"{place}:{OPTIONS.get(code, code)}" for code, place in services})
-            if active
-            else [],
-            "boxes": installed if active else [box for box in held["boxes"] if box in installed],
-        }
