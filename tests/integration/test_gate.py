@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from provisioner.core.errors import ConfigurationError
-from provisioner.steps import close_batch, dispatch, release_removals
+from provisioner.steps import close_batch, detect, dispatch, extract, plan, prove_extract, release_removals
+from provisioner.steps.close_batch import RunFailed
 from tests.integration.stage import Stage
 
 
@@ -206,6 +207,85 @@ def test_a_plan_held_for_its_provider_version_stays_held_the_next_night(
     counts = stage.run()
 
     assert counts["accounts_held"] == len(base)
+    assert stage.sent() == []
+
+
+def test_a_version_that_only_a_filtered_run_used_is_still_new(stage: Stage, base: list[str]) -> None:
+    untouched = stage.subscriber("NEWS", boxes={})
+    stage.run()
+    stage.forget_sent()
+    stage.provider["services"]["ENTERTAIN"] = {"option": "ENTERTAIN_HD"}
+    stage.run(subscription_numbers=[untouched])
+
+    counts = stage.run()
+
+    assert counts["accounts_held"] == len(base)
+    assert stage.sent() == []
+
+
+def test_a_version_of_which_a_person_released_a_part_is_still_new_to_the_rest(
+    stage: Stage, base: list[str]
+) -> None:
+    stage.provider["services"]["ENTERTAIN"] = {"option": "ENTERTAIN_HD"}
+    stage.run(subscription_numbers=[base[0]])
+    released(stage, release_removals.show(stage.connections, {}))
+    stage.forget_sent()
+
+    counts = stage.run()
+
+    assert stage.holds(base[0])["options"] == ["VP1:ENTERTAIN_HD", "VP1:GEOLOGICAL"]
+    assert counts["accounts_held"] == len(base) - 1
+    assert stage.sent() == []
+
+
+def test_a_version_of_which_no_guard_judged_anything_is_still_new(stage: Stage, base: list[str]) -> None:
+    stage.provider["services"]["ENTERTAIN"] = {"option": "ENTERTAIN_HD"}
+    batch_id = stage.open()
+    for step in (extract, prove_extract, detect, plan):
+        step.run(stage.connections, batch_id)
+    with pytest.raises(RunFailed, match="stopped after PLANNED"):
+        close_batch.run(stage.connections, batch_id)
+
+    counts = stage.run()
+
+    assert counts["accounts_held"] == len(base)
+    assert stage.sent() == []
+
+
+def test_a_version_that_was_sent_or_found_all_in_step_is_no_longer_new(stage: Stage, base: list[str]) -> None:
+    stage.provider["services"]["ENTERTAIN"] = {"option": "ENTERTAIN_HD"}
+    stage.run()
+    released(stage, release_removals.show(stage.connections, {}))
+    after_the_release = stage.run()
+    stage.set(in_flight=7)
+    stage.run()
+    for number in base[:2]:
+        stage.act("ADD_SERVICE", number, services=[{"code": "NEWS", "distributors": ["VP1"]}])
+
+    counts = stage.run()
+
+    assert after_the_release["accounts_held"] == after_the_release["out_of_sync_before"] == 0
+    assert counts["accounts_held"] == 0
+    assert "VP1:NEWS" in stage.holds(base[0])["options"]
+
+
+def test_a_dry_run_makes_no_version_an_old_one_and_answers_for_nothing_that_is_held(
+    stage: Stage, base: list[str]
+) -> None:
+    terminate(stage, base[:3])
+    stage.run()
+    shown = release_removals.show(stage.connections, {})
+    stage.run(dry_run=True)
+    released(stage, shown)
+    taken = [stage.holds(number)["options"] for number in base[:3]]
+    stage.provider["services"]["ENTERTAIN"] = {"option": "ENTERTAIN_HD"}
+    stage.run(dry_run=True)
+    stage.forget_sent()
+
+    counts = stage.run()
+
+    assert taken == [[], [], []]
+    assert counts["accounts_held"] == len(base) - 3
     assert stage.sent() == []
 
 
