@@ -6,6 +6,7 @@ import itertools
 import random
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -27,6 +28,8 @@ OPTIONS = {"SPORT": "SPORT_CHANNELS"}
 MOST_SUBSCRIBERS, MOST_WORKERS = 8, 2
 # The exit code of a worker that was killed, as subprocess has it; 1 is an error that the product lists.
 ENDS = (0, 1, -9)
+# What a frozen worker has locked is waited for so long, and then that machine is back.
+FROZEN_SECONDS = 5.0
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "reset_after", "probability": 0.3},
     {"kind": "hang_after", "probability": 0.2},
@@ -185,7 +188,17 @@ class Walk:
             self.stage.platform.restart()
 
     def archive(self) -> None:
-        """Let all that is closed be of a month long over, and move that month to the archive."""
+        """Let all that is closed be of a month long over, and move that month to the archive.
+
+        It may wait for what a frozen worker has locked, and nobody else wakes that one meanwhile.
+        """
+        with ThreadPoolExecutor(1) as archivist:
+            moving = archivist.submit(self.move_a_month)
+            while wait([moving], timeout=FROZEN_SECONDS).not_done:
+                self.wake()
+            moving.result()
+
+    def move_a_month(self) -> None:
         self.months += 1
         month = Month(first_day=date(2015 + self.months // 12, self.months % 12 + 1, 1))
         self.owner.execute(
