@@ -92,6 +92,14 @@ MEASURING = (
         tests=(GATE, "-k", "in_both_directions"),
     ),
     Guard(
+        section="4.6",
+        rule="a plan held whole that was made of an extract that is not is not offered for release",
+        file=f"{STEPS}/guard.py",
+        text="        if whole and not batch.dry_run and (held := batches.read_held(db, batch_id)):\n",
+        instead="        if not batch.dry_run and (held := batches.read_held(db, batch_id)):\n",
+        tests=(GATE, "-k", "under_a_new_version"),
+    ),
+    Guard(
         section="4.7",
         rule="two lanes do not spend one hour's removals twice",
         file=f"{STEPS}/real_time_gate.py",

@@ -289,15 +289,21 @@ def test_a_dry_run_makes_no_version_an_old_one_and_answers_for_nothing_that_is_h
     assert stage.sent() == []
 
 
+def vanish(stage: Stage, number: str) -> None:
+    """Let a subscription be no longer in the CRM."""
+    for table in ("installed_items", "subscription_services", "subscription_actions", "subscriptions"):
+        stage.crm.execute(f"DELETE FROM crm.{table} WHERE subscription_number = %s".encode(), (number,))  # noqa: S608
+
+
+@pytest.mark.parametrize("under_a_new_version", [False, True], ids=["", "under_a_new_version"])
 def test_an_extract_that_is_not_whole_takes_nothing_and_offers_nothing_for_release(
-    stage: Stage, base: list[str]
+    stage: Stage, base: list[str], under_a_new_version: bool
 ) -> None:
     terminate(stage, base[:2])
     stage.set(minimum_accounts_share=0.98)
-    stage.crm.execute("DELETE FROM crm.installed_items WHERE subscription_number = %s", (base[9],))
-    stage.crm.execute("DELETE FROM crm.subscription_services WHERE subscription_number = %s", (base[9],))
-    stage.crm.execute("DELETE FROM crm.subscription_actions WHERE subscription_number = %s", (base[9],))
-    stage.crm.execute("DELETE FROM crm.subscriptions WHERE subscription_number = %s", (base[9],))
+    vanish(stage, base[9])
+    if under_a_new_version:
+        stage.provider["services"]["ENTERTAIN"] = {"option": "ENTERTAIN_HD"}
 
     stage.run()
 

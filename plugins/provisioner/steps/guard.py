@@ -57,7 +57,8 @@ def run(connections: Connections, batch_id: int) -> list[Chunk]:
             held_because="; ".join(verdict.held_because) or None,
             plan_held=verdict.whole_plan,
         )
-        if not batch.dry_run and (held := batches.read_held(db, batch_id)):
+        # What has no name cannot be released: a plan held whole may have been made of an extract that is not.
+        if whole and not batch.dry_run and (held := batches.read_held(db, batch_id)):
             sql.run(db, "batch/set_held_hash", batch_id=batch_id, held_hash=hash_of(held))
         chunks = [] if batch.dry_run or verdict.whole_plan else batches.list_chunks(db, batch_id)
         failpoint("guard.written")
