@@ -308,5 +308,6 @@ def test_an_extract_that_is_not_whole_takes_nothing_and_offers_nothing_for_relea
     stage.run()
 
     assert stage.sent() == []
+    assert stage.rows("SELECT * FROM held_removal") == []
     with pytest.raises(ConfigurationError, match="nothing to release"):
         release_removals.show(stage.connections, {})
