@@ -116,14 +116,14 @@ JUDGING = (
     ),
     Guard(
         section="4.6",
-        rule="an account of which a row was rejected is not taken for gone",
+        rule="the night's plan takes nothing from an account of which a row was rejected",
         file=f"{STEPS}/extract.py",
         text="    if not refused.account or not wire.ACCOUNT.fullmatch(refused.account):\n",
         instead="    if True:\n",
         tests=(
             f"{INTEGRATION}/test_reset_run_decisions.py",
             "-k",
-            "withholds_the_removals_of_the_account or keeps_what_it_has",
+            "withholds_the_removals_of_the_account",
         ),
     ),
     Guard(

@@ -77,14 +77,6 @@ MEASURING = (
     ),
     Guard(
         section="4.7",
-        rule="a version that only a dry run used is still new",
-        file=APPLIED,
-        text=" AND NOT b.dry_run ",
-        instead=" ",
-        tests=(GATE, "-k", "a_dry_run_makes"),
-    ),
-    Guard(
-        section="4.7",
         rule="of a plan that is held whole nothing is sent",
         file=f"{STEPS}/guard.py",
         text="[] if batch.dry_run or verdict.whole_plan else",

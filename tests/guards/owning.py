@@ -112,6 +112,6 @@ OWNING = (
         file=f"{STEPS}/prepare.py",
         text="        held = known_state.find_serial_holders(db, takers)\n",
         instead="        held = []\n",
-        tests=(f"{INTEGRATION}/test_one_box_at_many.py", "-k", "gives_it_up"),
+        tests=(f"{INTEGRATION}/test_reset_run_order.py", "-k", "between_accounts"),
     ),
 )

@@ -50,11 +50,11 @@ PROVING = (
     ),
     Guard(
         section="4.1",
-        rule="only an archived month is exported or deleted",
+        rule="only a deleted month is brought back from its file",
         file=f"{STEPS}/exported_file.py",
         text="    if kept is None or kept.tier != tier:\n",
         instead="    if kept is None:\n",
-        tests=(EXPORT, "-k", "reads_back or hot_month or comes_back"),
+        tests=(EXPORT, "-k", "was_not_deleted"),
     ),
     # -- what an operator brings
     Guard(
