@@ -45,14 +45,6 @@ MEASURING = (
     # -- the plan
     Guard(
         section="4.7",
-        rule="a plan held for its provider version is held the next night too",
-        file=APPLIED,
-        text=" AND NOT b.plan_held ",
-        instead=" ",
-        tests=(GATE, "-k", "stays_held"),
-    ),
-    Guard(
-        section="4.7",
         rule="a version that only a filtered run used is still new",
         file=APPLIED,
         text="      WHEN 'RESET_RUN' THEN NOT b.filtered\n",
@@ -74,14 +66,6 @@ MEASURING = (
         text="       OR b.stage = 'CLOSED'\n          AND (",
         instead="       OR b.stage = 'CLOSED' OR (",
         tests=(GATE, "-k", "no_guard_judged"),
-    ),
-    Guard(
-        section="4.7",
-        rule="of a plan that is held whole nothing is sent",
-        file=f"{STEPS}/guard.py",
-        text="[] if batch.dry_run or verdict.whole_plan else",
-        instead="[] if batch.dry_run else",
-        tests=(GATE, "-k", "in_both_directions"),
     ),
     Guard(
         section="4.6",
