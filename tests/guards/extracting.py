@@ -67,7 +67,7 @@ EXTRACTING = (
         file=f"{SQL}/batch/release_held.sql",
         text="CASE WHEN b.extract_whole IS FALSE THEN '{}' ELSE i.removals END",
         instead="i.removals",
-        tests=(f"{INTEGRATION}/test_gate.py", "-k", "not_whole_gives"),
+        tests=(f"{INTEGRATION}/test_provider_version.py", "-k", "not_whole_gives"),
     ),
     Guard(
         section="4.7",

@@ -40,9 +40,9 @@ KEEPING = (
     ),
     Guard(
         section="4.1",
-        rule="a month of which requests lie astray is not moved",
-        file=f"{STEPS}/move_month.py",
-        text="    if hot[month].strays:\n",
+        rule="closed requests outside all months are told with the cure",
+        file=f"{STEPS}/maintain_partitions.py",
+        text="    if count:\n",
         instead="    if False:\n",
         tests=(
             f"{INTEGRATION}/test_archive_months.py",

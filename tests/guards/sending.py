@@ -10,9 +10,9 @@ SENDING = (
         section="4.2",
         rule="a request is durable before a byte of it leaves",
         file=f"{STEPS}/prepare.py",
-        text="    with db.transaction():\n        prepared.work, prepared.finished = write_drafts(db, task, drafts)\n",
-        instead="    with db.transaction(force_rollback=True):\n"
-        "        prepared.work, prepared.finished = write_drafts(db, task, drafts)\n",
+        text="            prepared.work, prepared.finished = write_drafts(db, task, drafts)\n",
+        instead="            with db.transaction(force_rollback=True):\n"
+        "                prepared.work, prepared.finished = write_drafts(db, task, drafts)\n",
         tests=(f"{INTEGRATION}/test_crash_anywhere.py", "-k", "leaving or passes"),
     ),
     Guard(

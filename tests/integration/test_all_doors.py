@@ -47,7 +47,11 @@ def lane_process(stage: Stage, **environment: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize(
-    "place", ["actions.written", "group.committed", "request.answered", "outcome.committed"]
+    "place",
+    [
+        *("actions.written", "actions.committed", "group.written", "group.committed"),
+        *("request.answered", "outcome.committed"),
+    ],
 )
 def test_a_lane_that_dies_anywhere_leaves_nothing_lost_and_nothing_doubled(stage: Stage, place: str) -> None:
     dying = lane_process(stage, PROVISIONING_FAILPOINT=place)

@@ -151,6 +151,16 @@ def test_the_manifest_is_an_unbroken_chain_with_who_approved(cold: OldRequests) 
     ]
 
 
+def test_a_month_that_was_not_deleted_is_not_brought_back(cold: OldRequests) -> None:
+    before = january(cold)
+    export_month.run(cold.archive, "2026-01", RUN)
+
+    with pytest.raises(ConfigurationError, match="is cold; to import it, it must be deleted"):
+        import_month.run(cold.archive, "2026-01", RUN)
+
+    assert january(cold) == before
+
+
 def test_nothing_is_deleted_without_a_file_that_reads_back(cold: OldRequests) -> None:
     before = january(cold)
     exported = export_month.run(cold.archive, "2026-01", RUN)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -31,6 +34,12 @@ def mine(provisioning_db: str) -> Iterator[Session]:
 def theirs(provisioning_db: str) -> Iterator[Session]:
     with psycopg.connect(provisioning_db, autocommit=True) as db:
         db.execute("SET lock_timeout = '200ms'")
+        yield db
+
+
+@pytest.fixture
+def looking(provisioning_db: str) -> Iterator[Session]:
+    with psycopg.connect(provisioning_db, autocommit=True) as db:
         yield db
 
 
@@ -135,13 +144,46 @@ def test_giving_back_a_lost_claim_leaves_the_new_owner_his(mine: Session, theirs
     assert mine.execute("SELECT owner FROM claim").fetchall() == [("they",)]
 
 
-def test_owners_who_want_accounts_in_opposite_order_do_not_deadlock(mine: Session, theirs: Session) -> None:
-    with mine.transaction(), theirs.transaction():
-        take(mine, A, owner="me")
-        with pytest.raises(psycopg.errors.LockNotAvailable):  # waits at the first account, holding none
-            take(theirs, B, A, owner="they")
+@contextmanager
+def meanwhile(look: Session, do: Callable[[], object]) -> Iterator[None]:
+    """Let *do*, which has to wait for a lock of this test, wait for it; at the end it gets it."""
+    with ThreadPoolExecutor(1) as beside:
+        doing = beside.submit(do)
+        deadline = time.monotonic() + 60
+        while look.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone() is None:
+            assert not doing.done(), "it did not wait"
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        yield
+        doing.result()
 
-    assert set(take(mine, B, owner="me")) == {B}
+
+def test_owners_who_want_accounts_in_opposite_order_do_not_deadlock(
+    mine: Session, theirs: Session, looking: Session
+) -> None:
+    theirs.execute("SET lock_timeout = '30s'")
+    with ExitStack() as transaction:
+        transaction.enter_context(mine.transaction())
+        take(mine, A, owner="me")
+
+        with meanwhile(looking, lambda: take(theirs, B, A, owner="they")):
+            # They wait at the first account, holding none.
+            assert set(take(mine, B, owner="me")) == {B}
+            transaction.close()
+
+
+def test_an_owner_who_renews_and_writes_at_once_does_not_wait_for_himself_in_a_circle(
+    mine: Session, theirs: Session, looking: Session
+) -> None:
+    theirs.execute("SET lock_timeout = '30s'")
+    tokens = take(mine, B, owner="me") | take(mine, A, owner="me")
+    with ExitStack() as transaction:
+        transaction.enter_context(mine.transaction())
+        claims.hold(mine, {A: tokens[A]})
+
+        with meanwhile(looking, lambda: claims.renew(theirs, owner="me", lease=HALF_A_MINUTE)):
+            assert claims.hold(mine, {B: tokens[B]}) == {B}
+            transaction.close()
 
 
 def a_request(db: Session, account: AccountId) -> tuple[int, int]:

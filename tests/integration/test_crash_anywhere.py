@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from provisioner.steps import reset_run
+from tests.integration import test_archive_crash
 from tests.integration.conftest import Stages
 from tests.integration.nursery import ROOT, Nursery
 from tests.integration.stage import Stage
@@ -41,16 +43,22 @@ def files_of(module: Path, seen: set[Path]) -> set[Path]:
     return seen
 
 
-def failpoints() -> Iterator[str]:
-    """Yield the name of each failpoint on the way of a reset run."""
-    for path in sorted(files_of(Path(reset_run.__file__), set())):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            match node:
-                case ast.Call(func=ast.Name(id="failpoint"), args=[ast.Constant(value=str(name))]):
-                    yield name
+def failpoints_of(path: Path) -> Iterator[str]:
+    """Yield the name of each failpoint in a file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Call(func=ast.Name(id="failpoint"), args=[ast.Constant(value=str(name))]):
+                yield name
 
 
-FAILPOINTS = sorted(set(failpoints()))
+FAILPOINTS = sorted(
+    {name for path in files_of(Path(reset_run.__file__), set()) for name in failpoints_of(path)}
+)
+# What no reset run passes is killed at by its name: the lane, the imports, and what makes somebody forgotten.
+TRIED_BY_NAME = [
+    Path(__file__).with_name(f"test_{name}.py")
+    for name in ("all_doors", "known_state", "archive_forget", "archive_return")
+]
 
 
 def test_there_is_a_failpoint_on_both_sides_of_every_commit_of_a_night() -> None:
@@ -62,6 +70,14 @@ def test_there_is_a_failpoint_on_both_sides_of_every_commit_of_a_night() -> None
     } <= parts
     for part in parts - {"request"}:
         assert len([name for name in FAILPOINTS if name.startswith(f"{part}.")]) >= 2, part
+
+
+def test_every_failpoint_of_the_product_is_on_trial_somewhere() -> None:
+    tried_here = set(FAILPOINTS) | {name for _, name in test_archive_crash.CASES}
+    named = "".join(path.read_text(encoding="utf-8") for path in TRIED_BY_NAME)
+    all_of_them = {name for path in PLUGINS.rglob("*.py") for name in failpoints_of(path)}
+
+    assert [name for name in sorted(all_of_them - tried_here) if not re.search(rf'"{name}[:"]', named)] == []
 
 
 class Night:

@@ -8,8 +8,8 @@ import signal
 import pytest
 
 from provisioner.core.errors import ConfigurationError
-from provisioner.steps import close_batch, dispatch, release_removals
-from tests.integration.broken_crm import hidden
+from provisioner.steps import release_removals
+from tests.integration.held import released, terminate
 from tests.integration.nursery import Nursery
 from tests.integration.stage import Stage
 
@@ -28,21 +28,6 @@ def base(stage: Stage) -> list[str]:
     stage.run()
     stage.forget_sent()
     return numbers
-
-
-def terminate(stage: Stage, numbers: list[str]) -> None:
-    for number in numbers:
-        stage.act("TERMINATE_SUBSCRIPTION", number)
-
-
-def released(stage: Stage, shown: dict[str, object]) -> dict[str, int]:
-    """Release what was shown, as the DAG does, and return what the releasing batch closes with."""
-    batch = release_removals.release(
-        stage.connections, stage.next_run(), shown, decided_by="nora", provider_file=stage.provider_file
-    )
-    for chunk in release_removals.chunks_of(stage.connections, batch["batch_id"]):
-        dispatch.run(stage.connections, batch["batch_id"], chunk.chunk_number)
-    return close_batch.run(stage.connections, batch["batch_id"])
 
 
 def test_a_few_removals_pass(stage: Stage, base: list[str]) -> None:
@@ -215,79 +200,10 @@ def test_allow_removals_needs_a_reason_which_is_recorded(stage: Stage, base: lis
     ) == [("end of the trial of spring",)]
 
 
-def test_a_new_provider_version_that_changes_more_than_its_share_is_held_in_both_directions(
-    stage: Stage, base: list[str]
-) -> None:
-    stage.provider["services"]["ENTERTAIN"] = {"option": "ENTERTAIN_HD"}
-
-    counts = stage.run()
-
-    assert counts["accounts_held"] == len(base)
-    assert stage.sent() == []
-    shown = release_removals.show(stage.connections, {})
-    assert f"| {base[0]} | option VP1:ENTERTAIN | option VP1:ENTERTAIN_HD |" in shown["shown"]
-    released(stage, shown)
-    assert stage.holds(base[0])["options"] == ["VP1:ENTERTAIN_HD", "VP1:GEOLOGICAL"]
-
-
-def test_a_plan_held_for_its_provider_version_stays_held_the_next_night(
-    stage: Stage, base: list[str]
-) -> None:
-    stage.provider["services"]["ENTERTAIN"] = {"option": "ENTERTAIN_HD"}
-    stage.run()
-
-    counts = stage.run()
-
-    assert counts["accounts_held"] == len(base)
-    assert stage.sent() == []
-
-
-@pytest.mark.parametrize("failpoint", ["detect.committed", "plan.committed", "guard.written"])
-def test_a_night_that_died_before_its_guard_has_applied_no_provider_version(
-    stage: Stage, base: list[str], nursery: Nursery, failpoint: str
-) -> None:
-    stage.provider["services"]["ENTERTAIN"] = {"option": "ENTERTAIN_HD"}
-    nursery.bear(stage.environment("run", PROVISIONING_FAILPOINT=f"{failpoint}!")).wait()
-    nursery.bear(stage.environment("run", PROVISIONING_FAILPOINT=failpoint)).wait()
-
-    counts = stage.run()
-
-    assert counts["accounts_held"] == len(base)
-    assert stage.sent() == []
-
-
-def test_a_night_whose_platform_was_down_has_applied_no_provider_version(
-    stage: Stage, base: list[str]
-) -> None:
-    stage.set(provider_change_share=0.1)
-    stage.provider["services"]["KIDS"] = {"option": "KIDS_HD"}
-    stage.act("ADD_SERVICE", base[0], services=[{"code": "KIDS", "distributors": ["VP1"]}])
-    stage.platform.set_faults({"kind": "unauthorised"})
-    with pytest.raises(close_batch.RunFailed):
-        stage.run()
-    stage.platform.clear_faults()
-    for number in base[1:]:
-        stage.act("ADD_SERVICE", number, services=[{"code": "KIDS", "distributors": ["VP1"]}])
-
-    counts = stage.run()
-
-    assert counts["accounts_held"] == len(base)
-
-
-def test_a_run_of_a_few_accounts_applies_a_provider_version_to_those_only(
-    stage: Stage, base: list[str]
-) -> None:
-    alone = stage.subscriber("NEWS", subscription_type="BUSINESS")
-    stage.run()
-    stage.forget_sent()
-    stage.provider["services"]["ENTERTAIN"] = {"option": "ENTERTAIN_HD"}
-    # Of these nobody has the service: nothing of theirs changes, and so nothing is held.
-    stage.run(subscription_numbers=[alone])
-
-    counts = stage.run()
-
-    assert counts["accounts_held"] == len(base)
-    assert stage.sent() == []
+def vanish(stage: Stage, number: str) -> None:
+    """Let a subscription be no longer in the CRM."""
+    for table in ("installed_items", "subscription_services", "subscription_actions", "subscriptions"):
+        stage.crm.execute(f"DELETE FROM crm.{table} WHERE subscription_number = %s".encode(), (number,))  # noqa: S608
 
 
 def test_an_extract_that_is_not_whole_takes_nothing_and_offers_nothing_for_release(
@@ -295,31 +211,11 @@ def test_an_extract_that_is_not_whole_takes_nothing_and_offers_nothing_for_relea
 ) -> None:
     terminate(stage, base[:2])
     stage.set(minimum_accounts_share=0.98)
-    stage.crm.execute("DELETE FROM crm.installed_items WHERE subscription_number = %s", (base[9],))
-    stage.crm.execute("DELETE FROM crm.subscription_services WHERE subscription_number = %s", (base[9],))
-    stage.crm.execute("DELETE FROM crm.subscription_actions WHERE subscription_number = %s", (base[9],))
-    stage.crm.execute("DELETE FROM crm.subscriptions WHERE subscription_number = %s", (base[9],))
+    vanish(stage, base[9])
 
     stage.run()
 
     assert stage.sent() == []
+    assert stage.rows("SELECT * FROM held_removal") == []
     with pytest.raises(ConfigurationError, match="nothing to release"):
         release_removals.show(stage.connections, {})
-
-
-def test_a_held_plan_of_an_extract_that_is_not_whole_gives_when_released_and_takes_nothing(
-    stage: Stage, base: list[str]
-) -> None:
-    stage.provider["services"]["ENTERTAIN"] = {"option": "ENTERTAIN_HD"}
-    twice = "SELECT t.* FROM {table} t UNION ALL SELECT t.* FROM {table} t"
-    stage.forget_sent()
-
-    with hidden(stage, "subscriptions", twice):
-        stage.run()
-        shown = release_removals.show(stage.connections, {})
-        released(stage, shown)
-
-    assert "takes nothing away" in shown["shown"]
-    assert "Would be taken away: 0 options, 0 boxes" in shown["shown"]
-    assert stage.sent(base[0]) == ["ACTIVATE_OPTIONS(VP1, [ENTERTAIN_HD])"]
-    assert len(stage.sent()) == len(base)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -120,6 +121,36 @@ def test_what_a_worker_learns_after_its_lease_is_not_written(
     assert frozen.wait() == 0, nursery.said()
     assert len(stage.ledger()) == before, "it went on sending"
     check(stage, sent_once=False)
+
+
+def test_what_was_planned_under_a_claim_that_ended_is_not_written(stage: Stage, nursery: Nursery) -> None:
+    number = stage.subscriber("GEOLOGICAL", "RELIGION")
+    stage.run()
+    stage.act("REMOVESERVICE", number, services=["RELIGION"])
+    stage.set(fan_out_limit=1)
+    batch_id, (only,) = stage.guarded()
+    told = stage.environment("dispatch", BATCH_ID=batch_id, CHUNK=only.chunk_number) | SHORT
+    frozen = nursery.bear(
+        told | {"PROVISIONING_FAILPOINT": "requests.drafted", "PROVISIONING_FAILPOINT_SIGNAL": "SIGSTOP"}
+    )
+    until(lambda: stands_still(frozen))
+
+    # It is about to take what is wanted again by the time that its claim is somebody else's.
+    stage.act("ADD_SERVICE", number, services=[{"code": "RELIGION", "distributors": ["VP1"]}])
+    until(lambda: claims_ended(stage))
+    stage.run()
+    frozen.wake()
+
+    assert frozen.wait() == 0, nursery.said()
+    assert stage.rows("SELECT 1 FROM open_request WHERE account = %s", number) == []
+    stage.run()
+    assert "SUSPEND_OPTIONS(VP1, [RELIGION])" not in stage.sent(number)
+    assert stage.holds(number)["options"] == ["VP1:GEOLOGICAL", "VP1:RELIGION"]
+
+
+def stands_still(worker: Worker) -> bool:
+    """Say whether a worker stopped at its failpoint."""
+    return Path(f"/proc/{worker.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "T"
 
 
 def test_a_worker_frozen_past_its_lease_sends_nothing_more(

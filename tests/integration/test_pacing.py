@@ -5,15 +5,18 @@ How near to the allowed rate it gets is shown in simulated time (tests/unit/test
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from provisioner.adapters import batches, request_log
 from provisioner.core.pacing import PROBES
 from provisioner.steps import close_batch, dispatch
 from provisioner.steps.close_batch import RunFailed
+from provisioner.steps.pacing import Pace
 from tests.integration.stage import Stage
 
 
@@ -146,6 +149,51 @@ def test_a_platform_that_comes_and_goes_is_served_in_the_end_and_nothing_twice(s
     applied = [entry["request_number"] for entry in stage.ledger() if entry["applied"]]
     assert len(applied) == len(set(applied)) == 60
     assert all_in_step(stage, numbers)
+
+
+def test_all_doors_stand_in_one_queue(stage: Stage) -> None:
+    slowly = {"provider": "ONE", "count": 1, "requests_per_second": 0.01}
+    with stage.connections.provisioning() as one, stage.connections.provisioning() as other:
+        first = request_log.reserve(one, **slowly).wait  # type: ignore[arg-type]
+        one.commit()
+        second = request_log.reserve(other, **slowly).wait  # type: ignore[arg-type]
+        other.commit()
+        third = request_log.reserve(one, **slowly).wait  # type: ignore[arg-type]
+
+    assert first == 0
+    assert second > 50, "the second place is a hundred seconds after the first"
+    assert third - second > 50
+
+
+def turn(stage: Stage, door: str) -> bool:
+    """Let a door wait for one place where a request leaves every hundred seconds and half of them are the lane's."""
+
+    async def wait() -> bool:
+        with stage.connections.provisioning() as db:
+            pace = Pace(
+                db,
+                provider="TWO",
+                requests_per_second=0.01,
+                stop=asyncio.Event(),
+                real_time_share=0.5,
+                door=door,
+            )
+            return await pace.turn()
+
+    return asyncio.run(wait())
+
+
+def test_a_night_leaves_the_lane_its_share_and_the_lane_never_waits_behind_it(stage: Stage) -> None:
+    night = turn(stage, batches.RESET_RUN)
+    ((over_in,),) = stage.rows(
+        "SELECT extract(epoch FROM next_at - clock_timestamp())::float FROM sending_rate WHERE provider = 'TWO'"
+    )
+
+    lane = turn(stage, batches.REAL_TIME)
+
+    assert night
+    assert over_in > 150, "half of the rate is the night's: its next place is in two hundred seconds"
+    assert lane
 
 
 @pytest.mark.parametrize("kind", ["status", "retry_after_date"])

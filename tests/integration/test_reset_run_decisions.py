@@ -72,6 +72,9 @@ def test_decision_1_a_rejected_subscription_withholds_the_removals_of_the_accoun
     stage.run()
 
     assert stage.sent("C-BROKEN") == ["ACTIVATE_OPTIONS(VP1, [MUSIC])"]
+    assert stage.rows(
+        "SELECT removals FROM batch_item WHERE account = 'C-BROKEN' ORDER BY batch_id DESC LIMIT 1"
+    ) == [([],)], "the plan that people and the guard see takes nothing away either"
 
 
 def test_decision_2_known_state_is_what_tucano_acknowledged_and_only_that(stage: Stage) -> None:

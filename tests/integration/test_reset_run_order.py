@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from provisioner.steps import dispatch
 from tests.integration.stage import Stage
 
 
@@ -143,6 +144,24 @@ def test_decision_5_a_box_leaves_first_also_when_both_accounts_are_of_different_
     assert [(entry["account"], entry["command"]) for entry in stage.ledger()] == [
         (first, "REMOVE_MATERIAL"),
         (second, "ADD_MATERIAL"),
+    ]
+
+
+def test_decision_5_a_box_whose_holder_somebody_is_busy_with_waits_for_him(stage: Stage) -> None:
+    first, second = a_customer_with_two_subscriptions(stage, "BUSY-1")
+    move_box(stage, "BUSY-1", first, second)
+    stage.set(fan_out_limit=1)
+    batch_id, _ = stage.guarded()
+    stage.db.execute(
+        "INSERT INTO claim VALUES (%s, 'somebody', nextval('claim_token'), clock_timestamp() + interval '2 s')",
+        (first,),
+    )
+
+    dispatch.run(stage.connections, batch_id, 0)
+
+    assert [(entry["account"], entry["command"], entry["body"]["status"]) for entry in stage.ledger()] == [
+        (first, "REMOVE_MATERIAL", "ACCEPTED"),
+        (second, "ADD_MATERIAL", "ACCEPTED"),
     ]
 
 

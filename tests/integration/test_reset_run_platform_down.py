@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from provisioner.core.errors import ConfigurationError, PlatformUnavailable
-from provisioner.steps import close_batch, dispatch
+from provisioner.core.pacing import FIRST_WIDTH
+from provisioner.steps import close_batch, dispatch, sending
 from provisioner.steps.close_batch import RunFailed
 from tests.integration.conftest import Stages
 from tests.integration.stage import Stage
@@ -95,6 +96,41 @@ def test_refused_credentials_name_the_connection_and_lose_nothing(stage: Stage) 
     ]
     stage.platform.clear_faults()
     stage.run()
+    assert stage.holds(number)["options"] == ["VP1:NEWS"]
+
+
+def test_refused_credentials_are_tried_by_no_more_than_were_on_their_way(stage: Stage) -> None:
+    numbers = [stage.subscriber("NEWS", boxes={}) for _ in range(40)]
+    stage.set(fan_out_limit=1)
+    batch_id, _ = stage.guarded()
+    stage.platform.set_faults({"kind": "unauthorised"})
+
+    with pytest.raises(ConfigurationError, match="connection 'tucano'"):
+        dispatch.run(stage.connections, batch_id, 0)
+
+    assert 0 < len(stage.ledger()) <= FIRST_WIDTH
+    stage.platform.clear_faults()
+    stage.run()
+    assert all(stage.known(number) == stage.holds(number) for number in numbers)
+
+
+def test_a_platform_that_throttles_without_end_is_left_to_the_next_run(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = stage.subscriber("NEWS", boxes={})
+    # Two hundred would take a quarter of an hour: each refusal slows the next one down.
+    monkeypatch.setattr(sending, "THROTTLED_IN_A_ROW", 6)
+    stage.platform.set_faults(
+        {"kind": "status", "status": 429, "retry_after": 0, "accounts": [number], "count": 12}
+    )
+
+    with pytest.raises(RunFailed, match="HTTP 429 6 times in a row: run again later"):
+        stage.run()
+
+    assert len(stage.sent(number)) == 6
+    stage.platform.clear_faults()
+    stage.run()
+    assert stage.known(number) == stage.holds(number)
     assert stage.holds(number)["options"] == ["VP1:NEWS"]
 
 

@@ -151,6 +151,23 @@ def test_a_box_that_moved_leaves_the_other_account_first(stage: Stage) -> None:
     assert stage.sent() == ["REMOVE_MATERIAL(VP1, MOVER-1)", "ADD_MATERIAL(VP1, MOVER-1)"]
 
 
+def test_of_the_other_account_nothing_goes_but_the_box_that_moved(stage: Stage) -> None:
+    old = stage.subscriber("GEOLOGICAL", "NEWS", boxes={"VP1": "MOVER-2", "VP2": "LEFT-2"})
+    new = stage.subscriber("GEOLOGICAL", boxes={})
+    reset(stage, old)
+    reset(stage, new)
+    stage.forget_sent()
+    stage.act("REMOVE_INSTALLED_ITEM", old, items=["MOVER-2", "LEFT-2"])
+    stage.act("REMOVESERVICE", old, services=["NEWS"])
+    item = {"serial_number": "MOVER-2", "type": "STB_HD", "distributor": "VP1"}
+    stage.act("ADD_INSTALLED_ITEM", new, items=[item])
+
+    reset(stage, new)
+
+    assert stage.sent() == ["REMOVE_MATERIAL(VP1, MOVER-2)", "ADD_MATERIAL(VP1, MOVER-2)"]
+    assert stage.holds(old)["boxes"] == ["VP2:LEFT-2"]
+
+
 @pytest.mark.parametrize("behaviour", ["DEACTIVATE_SUBSCRIPTION", "TERMINATE_SUBSCRIPTION"])
 def test_an_ended_subscription_that_tucano_was_never_told_of_is_refused(stage: Stage, behaviour: str) -> None:
     number = stage.subscriber("GEOLOGICAL")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -191,3 +192,58 @@ def test_an_answer_in_odd_clothes_is_one_and_the_next_request_gets_its_own(odd: 
 
     assert classify(COMMAND, first) == Completed()
     assert isinstance(second, Answer) and second.verdict is Verdict.REJECTED
+
+
+@asynccontextmanager
+async def saying(answer: bytes) -> AsyncIterator[Endpoint]:
+    """Serve *answer* to each request, and end the connection after it."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield Endpoint(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", user="u", password="p")
+
+
+def asked(answer: bytes) -> Answer | TransportFailure:
+    """Ask a server that says *answer*."""
+
+    async def ask() -> Answer | TransportFailure:
+        async with saying(answer) as endpoint, tucano.connect(endpoint, in_flight=1) as client:
+            return await client.send("PR-1", b"{}")
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{", b"no HTTP at all\r\n\r\n"]
+)
+def test_only_a_connection_that_was_never_made_proves_that_nothing_left(answer: bytes) -> None:
+    broken = asked(answer)
+
+    assert isinstance(broken, TransportFailure) and broken.sent
+
+
+def test_an_answer_longer_than_the_contracts_is_not_read_to_its_end_and_not_understood() -> None:
+    short, long = (b'{"status":"ACCEPTED","reference_number":"%s"}' % (b"R" * size) for size in (10, 100_000))
+
+    understood, cut = asked(answered(short)), asked(answered(long))
+
+    assert isinstance(understood, Answer) and understood.verdict is Verdict.ACCEPTED
+    assert isinstance(cut, Answer) and cut.verdict is None
+
+
+def test_no_proxy_of_the_environment_sees_the_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("no_proxy", "")
+
+    reached = asked(answered(ACCEPTED))
+
+    assert isinstance(reached, Answer) and reached.verdict is Verdict.ACCEPTED

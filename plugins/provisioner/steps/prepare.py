@@ -55,10 +55,24 @@ def prepare(
         # Before boxes change hands: a box that may not leave is not waited for.
         task.gate.judge(db, task, drafts.values())
     _let_boxes_leave_first(db, source, task, drafts, prepared)
+    failpoint("requests.drafted")
     with db.transaction():
-        prepared.work, prepared.finished = write_drafts(db, task, drafts)
+        # Whoever stood still meanwhile may have planned what somebody else has done, or undone, by now.
+        held = claims.hold(db, {draft.account: draft.token for draft in drafts.values()})
+        if held == drafts.keys():
+            prepared.work, prepared.finished = write_drafts(db, task, drafts)
         failpoint("requests.written")
     failpoint("requests.committed")
+    if held != drafts.keys():
+        # All of them, since one may wait for another's box.
+        for draft in drafts.values():
+            _give_back(db, draft)
+        asked = {candidate.item.account for candidate in candidates}
+        prepared.busy += [
+            replace(draft.candidate, token=None, lease_ends=0.0)
+            for draft in drafts.values()
+            if draft.account in asked
+        ]
     return prepared
 
 

@@ -6,6 +6,7 @@ import random
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -28,6 +29,8 @@ MOST_WORKERS = 3
 ENDS = (0, 1, -9)
 # Of a worker whose database was cut off: the driver's own error, which a task's log shows.
 CUT_OFF = 3
+# What a frozen worker has locked is waited for so long, and then that machine is back.
+FROZEN_SECONDS = 5.0
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "reset_after", "probability": 0.3},
     {"kind": "hang_after", "probability": 0.2},
@@ -155,7 +158,17 @@ class Walk:
         )
 
     def archive(self) -> None:
-        """Let all that is closed be of a month long over, and move that month to the archive."""
+        """Let all that is closed be of a month long over, and move that month to the archive.
+
+        It may wait for what a frozen worker has locked, and nobody else wakes that one meanwhile.
+        """
+        with ThreadPoolExecutor(1) as archivist:
+            moving = archivist.submit(self.move_a_month)
+            while wait([moving], timeout=FROZEN_SECONDS).not_done:
+                self.wake()
+            moving.result()
+
+    def move_a_month(self) -> None:
         self.months += 1
         month = Month(first_day=date(2015 + self.months // 12, self.months % 12 + 1, 1))
         self.owner.execute(
