@@ -10,8 +10,7 @@ from datetime import datetime
 
 import psycopg
 
-from provisioner.adapters import sql
-from provisioner.adapters.connections import CONNECT_SECONDS
+from provisioner.adapters import session, sql
 from provisioner.core.errors import SourceError
 from provisioner.core.model import AccountId, SubscriptionNumber
 
@@ -120,9 +119,7 @@ def find_accounts(
 @asynccontextmanager
 async def listening(dsn: str) -> AsyncIterator[AsyncIterator[psycopg.Notify]]:
     """Listen for the CRM's wake-ups; yields them as they come. Raises psycopg.Error where nobody may listen."""
-    async with await psycopg.AsyncConnection.connect(
-        dsn, autocommit=True, connect_timeout=CONNECT_SECONDS
-    ) as db:
+    async with await psycopg.AsyncConnection.connect(session.conninfo(dsn), autocommit=True) as db:
         await db.execute("LISTEN subscription_actions")
         yield db.notifies()
 

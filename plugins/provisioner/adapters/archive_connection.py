@@ -8,12 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
-from psycopg.conninfo import make_conninfo
 
-from provisioner.adapters import sql
+from provisioner.adapters import session, sql
 from provisioner.core.errors import ConfigurationError, PlatformUnavailable
-
-CONNECT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +24,7 @@ class ArchiveConnection:
     def open(self) -> Iterator[sql.Connection]:
         """Open a session, each statement a transaction unless the caller begins one; times are UTC in it."""
         try:
-            db = psycopg.connect(
-                make_conninfo(self.dsn, options="-c timezone=UTC"),
-                connect_timeout=CONNECT_SECONDS,
-                autocommit=True,
-            )
+            db = psycopg.connect(session.conninfo(self.dsn, "-c timezone=UTC"), autocommit=True)
         except psycopg.OperationalError as error:
             raise PlatformUnavailable(
                 f"connection provisioning_archive_db cannot be opened: {error}"

@@ -8,12 +8,9 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from provisioner.adapters import sql
+from provisioner.adapters import session, sql
 from provisioner.adapters.tucano import Endpoint
 from provisioner.core.errors import PlatformUnavailable, SourceError
-
-# A step that meets a dead database says so after this long instead of hanging until the task is killed.
-CONNECT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +25,7 @@ class Connections:
     def provisioning(self) -> Iterator[sql.Connection]:
         """Open the provisioning database; the caller commits."""
         try:
-            db = psycopg.connect(self.provisioning_dsn, connect_timeout=CONNECT_SECONDS)
+            db = psycopg.connect(session.conninfo(self.provisioning_dsn))
         except psycopg.OperationalError as error:
             raise PlatformUnavailable(f"connection provisioning_db cannot be opened: {error}") from error
         with db:
@@ -39,10 +36,7 @@ class Connections:
         """Open the CRM in a session that cannot write, and that speaks UTF-8 whatever the CRM stores."""
         try:
             db = psycopg.connect(
-                self.crm_dsn,
-                connect_timeout=CONNECT_SECONDS,
-                client_encoding="utf8",
-                options="-c default_transaction_read_only=on",
+                session.conninfo(self.crm_dsn, "-c default_transaction_read_only=on"), client_encoding="utf8"
             )
         except psycopg.OperationalError as error:
             raise SourceError(

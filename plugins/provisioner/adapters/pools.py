@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from provisioner.adapters import sql
-from provisioner.adapters.connections import CONNECT_SECONDS
+from provisioner.adapters import session, sql
 from provisioner.core.errors import PlatformUnavailable
 
 # Of each database in each API server process: more than the two cores of a small host can use at once.
@@ -47,14 +45,9 @@ class Pools:
 
 
 def _pool(name: str, dsn: str, options: str, *, autocommit: bool = False) -> ConnectionPool[sql.Connection]:
-    given = conninfo_to_dict(dsn).get("options") or ""
     return ConnectionPool(
-        dsn,
-        kwargs={
-            "connect_timeout": CONNECT_SECONDS,
-            "options": f"{given} {options}".strip(),
-            "autocommit": autocommit,
-        },
+        session.conninfo(dsn, options),
+        kwargs={"autocommit": autocommit},
         min_size=0,
         max_size=SIZE,
         timeout=WAIT_SECONDS,
