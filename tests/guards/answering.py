@@ -99,11 +99,7 @@ ANSWERING = (
         file=f"{STEPS}/dispatch.py",
         text="        if reason := await asyncio.to_thread(self._stopped_elsewhere):\n",
         instead="        if reason := None:\n",
-        tests=(
-            f"{INTEGRATION}/test_reset_run_platform_down.py",
-            "-k",
-            "other_tasks",
-        ),
+        tests=(f"{INTEGRATION}/test_reset_run_platform_down.py", "-k", "other_tasks"),
     ),
     Guard(
         section="4.8",
@@ -111,11 +107,7 @@ ANSWERING = (
         file=f"{STEPS}/close_batch.py",
         text="        if counts.requests_rejected > share * answered:\n",
         instead="        if False:\n",
-        tests=(
-            f"{INTEGRATION}/test_reset_run_close.py",
-            "-k",
-            "share_of_rejections",
-        ),
+        tests=(f"{INTEGRATION}/test_reset_run_close.py", "-k", "share_of_rejections"),
     ),
     Guard(
         section="4.8",
@@ -123,11 +115,7 @@ ANSWERING = (
         file=f"{STEPS}/close_batch.py",
         text="    elif counts.accounts_unfinished:\n",
         instead="    elif False:\n",
-        tests=(
-            f"{INTEGRATION}/test_reset_run_close.py",
-            "-k",
-            "nobody_finished",
-        ),
+        tests=(f"{INTEGRATION}/test_reset_run_close.py", "-k", "nobody_finished"),
     ),
     Guard(
         section="4.8",
@@ -135,11 +123,7 @@ ANSWERING = (
         file=f"{STEPS}/close_batch.py",
         text='    if batch.stage != "GUARDED" and not problems:\n',
         instead="    if False:\n",
-        tests=(
-            f"{INTEGRATION}/test_reset_run_close.py",
-            "-k",
-            "half_way",
-        ),
+        tests=(f"{INTEGRATION}/test_reset_run_close.py", "-k", "half_way"),
     ),
     Guard(
         section="4.8",
@@ -147,10 +131,6 @@ ANSWERING = (
         file=f"{STEPS}/sending.py",
         text="        silences = await self._silences_of_all(work)\n",
         instead="        silences = self._silences\n",
-        tests=(
-            f"{INTEGRATION}/test_platform_dead.py",
-            "-k",
-            "one_task_an_account",
-        ),
+        tests=(f"{INTEGRATION}/test_platform_dead.py", "-k", "one_task_an_account"),
     ),
 )

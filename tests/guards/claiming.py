@@ -145,11 +145,7 @@ CLAIMING = (
         instead=(
             "        case AddMaterial() | SuspendOptions() | RemoveMaterial():\n            return True\n"
         ),
-        tests=(
-            f"{UNIT}/test_plan.py",
-            "-k",
-            "blocks",
-        ),
+        tests=(f"{UNIT}/test_plan.py", "-k", "blocks"),
     ),
     Guard(
         section="4.5",
@@ -165,10 +161,6 @@ CLAIMING = (
         file=f"{STEPS}/settle.py",
         text="            work.rejected.append(\n",
         instead="            list().append(\n",
-        tests=(
-            f"{INTEGRATION}/test_reset_run_order.py",
-            "-k",
-            "rejected",
-        ),
+        tests=(f"{INTEGRATION}/test_reset_run_order.py", "-k", "rejected"),
     ),
 )

@@ -17,7 +17,7 @@ EXTRACTING = (
         section="4.6",
         rule="a CRM in another encoding is read as it is meant",
         file=f"{ADAPTERS}/connections.py",
-        text='                client_encoding="utf8",\n',
+        text=', client_encoding="utf8"',
         instead="",
         tests=(f"{INTEGRATION}/test_crm_encodings.py",),
     ),

@@ -108,11 +108,7 @@ JUDGING = (
         file=f"{STEPS}/extract.py",
         text="        crm.check_contract(source, filters)\n",
         instead="",
-        tests=(
-            f"{INTEGRATION}/test_reset_run_landing.py",
-            "-k",
-            "breaks_the_contract",
-        ),
+        tests=(f"{INTEGRATION}/test_reset_run_landing.py", "-k", "breaks_the_contract"),
     ),
     Guard(
         section="4.6",
@@ -120,11 +116,7 @@ JUDGING = (
         file=f"{STEPS}/extract.py",
         text="    if not refused.account or not wire.ACCOUNT.fullmatch(refused.account):\n",
         instead="    if True:\n",
-        tests=(
-            f"{INTEGRATION}/test_reset_run_decisions.py",
-            "-k",
-            "withholds_the_removals_of_the_account",
-        ),
+        tests=(f"{INTEGRATION}/test_reset_run_decisions.py", "-k", "withholds_the_removals_of_the_account"),
     ),
     Guard(
         section="4.6",
@@ -132,11 +124,7 @@ JUDGING = (
         file=f"{STEPS}/guard.py",
         text="            if whole:\n",
         instead="            if True:\n",
-        tests=(
-            f"{INTEGRATION}/test_gate.py",
-            "-k",
-            "not_whole",
-        ),
+        tests=(f"{INTEGRATION}/test_gate.py", "-k", "not_whole"),
     ),
     Guard(
         section="4.6",
@@ -209,11 +197,7 @@ JUDGING = (
         file=f"{STEPS}/real_time_gate.py",
         text="                if guard.may_take(\n",
         instead="                if True or guard.may_take(\n",
-        tests=(
-            f"{INTEGRATION}/test_real_time.py",
-            "-k",
-            "hours_gate",
-        ),
+        tests=(f"{INTEGRATION}/test_real_time.py", "-k", "hours_gate"),
     ),
     Guard(
         section="4.7",
@@ -229,11 +213,7 @@ JUDGING = (
         file=f"{STEPS}/prove_extract.py",
         text="        if not batch.filtered:\n",
         instead="        if False:\n",
-        tests=(
-            f"{INTEGRATION}/test_detection.py",
-            "-k",
-            "gone_from_the_crm",
-        ),
+        tests=(f"{INTEGRATION}/test_detection.py", "-k", "gone_from_the_crm"),
     ),
     Guard(
         section="4.7",
@@ -249,11 +229,7 @@ JUDGING = (
         file=f"{STEPS}/release_removals.py",
         text="        if load_provider.run(connections, batch_id, provider_file) != held.provider_hash:\n",
         instead=("        load_provider.run(connections, batch_id, provider_file)\n        if False:\n"),
-        tests=(
-            f"{INTEGRATION}/test_gate.py",
-            "-k",
-            "provider_file_that_changed",
-        ),
+        tests=(f"{INTEGRATION}/test_gate.py", "-k", "provider_file_that_changed"),
     ),
     Guard(
         section="4.7",
@@ -261,11 +237,7 @@ JUDGING = (
         file=f"{STEPS}/release_removals.py",
         text="    if replaced:\n",
         instead="    if False:\n",
-        tests=(
-            f"{INTEGRATION}/test_gate.py",
-            "-k",
-            "replaces_them",
-        ),
+        tests=(f"{INTEGRATION}/test_gate.py", "-k", "replaces_them"),
     ),
     Guard(
         section="4.7",
@@ -273,11 +245,7 @@ JUDGING = (
         file=f"{STEPS}/real_time_gate.py",
         text=("                else:\n                    free = free & earlier\n"),
         instead=("                else:\n                    pass\n"),
-        tests=(
-            f"{INTEGRATION}/test_real_time.py",
-            "-k",
-            "hours_gate",
-        ),
+        tests=(f"{INTEGRATION}/test_real_time.py", "-k", "hours_gate"),
     ),
     Guard(
         section="4.7",
@@ -285,11 +253,7 @@ JUDGING = (
         file=f"{STEPS}/real_time_gate.py",
         text="            self._withhold_gifts(db, fresh)\n",
         instead="",
-        tests=(
-            f"{INTEGRATION}/test_real_time.py",
-            "-k",
-            "neither_gives",
-        ),
+        tests=(f"{INTEGRATION}/test_real_time.py", "-k", "neither_gives"),
     ),
     Guard(
         section="4.7",
@@ -297,10 +261,6 @@ JUDGING = (
         file=f"{STEPS}/release_removals.py",
         text="        if found is not None:\n",
         instead="        if False:\n",
-        tests=(
-            f"{INTEGRATION}/test_gate.py",
-            "-k",
-            "dies_is_finished",
-        ),
+        tests=(f"{INTEGRATION}/test_gate.py", "-k", "dies_is_finished"),
     ),
 )

@@ -12,11 +12,7 @@ KEEPING = (
         file=f"{STEPS}/archivist.py",
         text="    if folded != known:\n",
         instead="    if False:\n",
-        tests=(
-            f"{INTEGRATION}/test_archive_move.py",
-            "-k",
-            "add_up",
-        ),
+        tests=(f"{INTEGRATION}/test_archive_move.py", "-k", "add_up"),
     ),
     Guard(
         section="4.1",
@@ -32,11 +28,7 @@ KEEPING = (
         file=f"{CORE}/retention.py",
         text="    if (rows, checksum) != (found.rows, found.checksum):\n",
         instead="    if False:\n",
-        tests=(
-            f"{INTEGRATION}/test_archive_return.py",
-            "-k",
-            "given_back",
-        ),
+        tests=(f"{INTEGRATION}/test_archive_return.py", "-k", "given_back"),
     ),
     Guard(
         section="4.1",
@@ -44,11 +36,7 @@ KEEPING = (
         file=f"{STEPS}/maintain_partitions.py",
         text="    if count:\n",
         instead="    if False:\n",
-        tests=(
-            f"{INTEGRATION}/test_archive_months.py",
-            "-k",
-            "astray",
-        ),
+        tests=(f"{INTEGRATION}/test_archive_months.py", "-k", "astray"),
     ),
     Guard(
         section="4.1",
@@ -64,11 +52,7 @@ KEEPING = (
         file=f"{STEPS}/archivist.py",
         text="        if not archive.take_lock(db):\n",
         instead="        if False:\n",
-        tests=(
-            f"{INTEGRATION}/test_archive_move.py",
-            "-k",
-            "two_archivists",
-        ),
+        tests=(f"{INTEGRATION}/test_archive_move.py", "-k", "two_archivists"),
     ),
     Guard(
         section="4.1",
@@ -76,11 +60,7 @@ KEEPING = (
         file=f"{STEPS}/archivist.py",
         text="            look_back(db)\n",
         instead="",
-        tests=(
-            f"{INTEGRATION}/test_archive_return.py",
-            "-k",
-            "dead_task",
-        ),
+        tests=(f"{INTEGRATION}/test_archive_return.py", "-k", "dead_task"),
     ),
     Guard(
         section="4.1",
@@ -88,11 +68,7 @@ KEEPING = (
         file=f"{DAGS}/tucano_export_requests.py",
         text="defaults=wiring.REJECT",
         instead="defaults=wiring.APPROVE",
-        tests=(
-            f"{ON_AIRFLOW}/test_archive_dag.py",
-            "-k",
-            "silence_is_a_refusal",
-        ),
+        tests=(f"{ON_AIRFLOW}/test_archive_dag.py", "-k", "silence_is_a_refusal"),
     ),
     Guard(
         section="4.1",
@@ -100,11 +76,7 @@ KEEPING = (
         file=f"{STEPS}/forget_person.py",
         text="        if open_requests := archive_people.count_open(db, accounts):\n",
         instead="        if open_requests := 0:\n",
-        tests=(
-            f"{INTEGRATION}/test_archive_forget.py",
-            "-k",
-            "open_request",
-        ),
+        tests=(f"{INTEGRATION}/test_archive_forget.py", "-k", "open_request"),
     ),
     # -- bad rows
     Guard(
@@ -113,11 +85,7 @@ KEEPING = (
         file=f"{STEPS}/extract.py",
         text="        batches.insert_rejected_rows(db, batch_id, landing.rejected)\n",
         instead="",
-        tests=(
-            f"{INTEGRATION}/test_reset_run_decisions.py",
-            "-k",
-            "decision_14_a_broken_rule",
-        ),
+        tests=(f"{INTEGRATION}/test_reset_run_decisions.py", "-k", "decision_14_a_broken_rule"),
     ),
     Guard(
         section="4.9",
@@ -134,11 +102,7 @@ KEEPING = (
         file=f"{STEPS}/close_batch.py",
         text="    if nothing_before:\n",
         instead="    if False:\n",
-        tests=(
-            f"{INTEGRATION}/test_known_state.py",
-            "-k",
-            "cannot_know",
-        ),
+        tests=(f"{INTEGRATION}/test_known_state.py", "-k", "cannot_know"),
     ),
     Guard(
         section="4.10",
@@ -146,11 +110,7 @@ KEEPING = (
         file=f"{STEPS}/detect.py",
         text="        distrust.run(db, batch)\n",
         instead="",
-        tests=(
-            f"{INTEGRATION}/test_distrust.py",
-            "-k",
-            "brings_back",
-        ),
+        tests=(f"{INTEGRATION}/test_distrust.py", "-k", "brings_back"),
     ),
     Guard(
         section="4.10",
@@ -158,11 +118,7 @@ KEEPING = (
         file=f"{STEPS}/distrust.py",
         text="    if done is not None:\n",
         instead="    if False:\n",
-        tests=(
-            f"{INTEGRATION}/test_distrust.py",
-            "-k",
-            "runs_again",
-        ),
+        tests=(f"{INTEGRATION}/test_distrust.py", "-k", "runs_again"),
     ),
     Guard(
         section="4.10",
@@ -170,11 +126,7 @@ KEEPING = (
         file=f"{STEPS}/distrust.py",
         text="    if months := distrust.deleted_months(db, since=since):\n",
         instead="    if months := []:\n",
-        tests=(
-            f"{INTEGRATION}/test_distrust.py",
-            "-k",
-            "deleted_month",
-        ),
+        tests=(f"{INTEGRATION}/test_distrust.py", "-k", "deleted_month"),
     ),
     Guard(
         section="4.10",
@@ -190,11 +142,7 @@ KEEPING = (
         file=f"{STEPS}/import_known_state.py",
         text="        elif one.is_known and not self._replace:\n",
         instead="        elif False:\n",
-        tests=(
-            f"{INTEGRATION}/test_known_state.py",
-            "-k",
-            "overwritten",
-        ),
+        tests=(f"{INTEGRATION}/test_known_state.py", "-k", "overwritten"),
     ),
     Guard(
         section="4.10",
@@ -202,11 +150,7 @@ KEEPING = (
         file=f"{STEPS}/import_known_state.py",
         text="        if one.has_open_request:\n",
         instead="        if False:\n",
-        tests=(
-            f"{INTEGRATION}/test_known_state.py",
-            "-k",
-            "in_doubt",
-        ),
+        tests=(f"{INTEGRATION}/test_known_state.py", "-k", "in_doubt"),
     ),
     Guard(
         section="4.10",
@@ -214,11 +158,7 @@ KEEPING = (
         file=f"{STEPS}/claiming.py",
         text="        ours = [account for account in block if account in held]\n",
         instead="        ours = list(block)\n",
-        tests=(
-            f"{INTEGRATION}/test_known_state.py",
-            "-k",
-            "other_hands or waits_for_whoever",
-        ),
+        tests=(f"{INTEGRATION}/test_known_state.py", "-k", "other_hands or waits_for_whoever"),
     ),
     Guard(
         section="4.10",
@@ -226,11 +166,7 @@ KEEPING = (
         file=f"{SCHEMA}/0007_day_one.sql",
         text="    IF EXISTS (SELECT FROM claim c WHERE c.until > clock_timestamp()) THEN\n",
         instead="    IF false THEN\n",
-        tests=(
-            f"{INTEGRATION}/test_database_restored.py",
-            "-k",
-            "while_somebody_sends",
-        ),
+        tests=(f"{INTEGRATION}/test_database_restored.py", "-k", "while_somebody_sends"),
     ),
     Guard(
         section="4.10",
@@ -238,10 +174,15 @@ KEEPING = (
         file=f"{SQL}/request_log/renew_numbers.sql",
         text="FROM renewed CROSS JOIN kept k\n",
         instead="FROM renewed CROSS JOIN kept k WHERE false\n",
-        tests=(
-            f"{INTEGRATION}/test_requests_in_doubt.py",
-            "-k",
-            "outlives",
-        ),
+        tests=(f"{INTEGRATION}/test_requests_in_doubt.py", "-k", "outlives"),
+    ),
+    # -- sessions
+    Guard(
+        section="4.4",
+        rule="a server finds out that a worker's machine is dead, and frees its locks",
+        file=f"{ADAPTERS}/session.py",
+        text="(_SERVER_ASKS, str(given), options)",
+        instead="(str(given), options)",
+        tests=(f"{INTEGRATION}/test_database_sessions.py", "-k", "is_gone"),
     ),
 )

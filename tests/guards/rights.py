@@ -11,11 +11,7 @@ RIGHTS = (
         file=f"{STEPS}/authenticate.py",
         text="        if wait is None:\n",
         instead="        if True:\n",
-        tests=(
-            f"{INTEGRATION}/test_authenticate.py",
-            "-k",
-            "five_wrong",
-        ),
+        tests=(f"{INTEGRATION}/test_authenticate.py", "-k", "five_wrong"),
     ),
     Guard(
         section="3",
@@ -23,11 +19,7 @@ RIGHTS = (
         file=f"{ADAPTERS}/authentication_log.py",
         text='        sql.run(db, "authentication/lock_identifier", mark=mark)\n',
         instead="",
-        tests=(
-            f"{INTEGRATION}/test_authenticate.py",
-            "-k",
-            "sent_at_once",
-        ),
+        tests=(f"{INTEGRATION}/test_authenticate.py", "-k", "sent_at_once"),
     ),
     Guard(
         section="3",
@@ -35,11 +27,7 @@ RIGHTS = (
         file=f"{STEPS}/authenticate.py",
         text='            proved = pass_codes.matches(identifier.pass_code or "", stored)\n',
         instead='            proved = found is not None and pass_codes.matches(identifier.pass_code or "", stored)\n',
-        tests=(
-            f"{INTEGRATION}/test_authenticate.py",
-            "-k",
-            "takes_as_long",
-        ),
+        tests=(f"{INTEGRATION}/test_authenticate.py", "-k", "takes_as_long"),
     ),
     Guard(
         section="3",
@@ -47,11 +35,7 @@ RIGHTS = (
         file=f"{ADAPTERS}/tokens.py",
         text='    return hmac.digest(keys.mark_key, f"{identifier.kind}:{identifier.value}".encode(), "sha256")\n',
         instead='    return f"{identifier.kind}:{identifier.value}".encode().ljust(32)[:32]\n',
-        tests=(
-            f"{INTEGRATION}/test_authenticate.py",
-            "-k",
-            "readable_identifier",
-        ),
+        tests=(f"{INTEGRATION}/test_authenticate.py", "-k", "readable_identifier"),
     ),
     Guard(
         section="3",
@@ -59,11 +43,7 @@ RIGHTS = (
         file=f"{ADAPTERS}/tokens.py",
         text="algorithms=[key.algorithm]",
         instead='algorithms=[HS256, RS256, "HS512"]',
-        tests=(
-            f"{UNIT}/test_tokens.py",
-            "-k",
-            "another_algorithm",
-        ),
+        tests=(f"{UNIT}/test_tokens.py", "-k", "another_algorithm"),
     ),
     Guard(
         section="3",
@@ -71,11 +51,7 @@ RIGHTS = (
         file=f"{CORE}/authentication.py",
         text="int(now.timestamp()) + lifetime_seconds",
         instead="int(now.timestamp()) + 10 * lifetime_seconds",
-        tests=(
-            f"{UNIT}/test_authentication.py",
-            "-k",
-            "token_says",
-        ),
+        tests=(f"{UNIT}/test_authentication.py", "-k", "token_says"),
     ),
     Guard(
         section="3",
@@ -83,23 +59,15 @@ RIGHTS = (
         file=f"{ADAPTERS}/pools.py",
         text=' -c default_transaction_read_only=on"',
         instead='"',
-        tests=(
-            f"{INTEGRATION}/test_crm_contract.py",
-            "-k",
-            "does_not_write",
-        ),
+        tests=(f"{INTEGRATION}/test_crm_contract.py", "-k", "does_not_write"),
     ),
     Guard(
         section="3",
         rule="the CRM is read in sessions that cannot write, by tasks",
         file=f"{ADAPTERS}/connections.py",
-        text='options="-c default_transaction_read_only=on"',
-        instead='options=""',
-        tests=(
-            f"{INTEGRATION}/test_crm_contract.py",
-            "-k",
-            "does_not_write",
-        ),
+        text='session.conninfo(self.crm_dsn, "-c default_transaction_read_only=on")',
+        instead="session.conninfo(self.crm_dsn)",
+        tests=(f"{INTEGRATION}/test_crm_contract.py", "-k", "does_not_write"),
     ),
     Guard(
         section="3",
@@ -107,11 +75,7 @@ RIGHTS = (
         file=f"{ADAPTERS}/import_folder.py",
         text="    if not NAME.fullmatch(name):\n",
         instead="    if False:\n",
-        tests=(
-            f"{INTEGRATION}/test_known_state.py",
-            "-k",
-            "files_of_the_folder",
-        ),
+        tests=(f"{INTEGRATION}/test_known_state.py", "-k", "files_of_the_folder"),
     ),
     Guard(
         section="3",
@@ -127,11 +91,7 @@ RIGHTS = (
         file=f"{STEPS}/close_batch.py",
         text='            return f"{name}: a database refused a statement: look at the log of the task"\n',
         instead='            return f"{name}: {error}"\n',
-        tests=(
-            f"{INTEGRATION}/test_reset_run_close.py",
-            "-k",
-            "driver",
-        ),
+        tests=(f"{INTEGRATION}/test_reset_run_close.py", "-k", "driver"),
     ),
     Guard(
         section="3",
@@ -147,11 +107,7 @@ RIGHTS = (
         file=f"{SCHEMA}/0002_archive.sql",
         text="    RETURN CASE WHEN parameters ?| ARRAY",
         instead="    RETURN CASE WHEN false AND parameters ?| ARRAY",
-        tests=(
-            f"{INTEGRATION}/test_data_team.py",
-            "-k",
-            "personal",
-        ),
+        tests=(f"{INTEGRATION}/test_data_team.py", "-k", "personal"),
     ),
     Guard(
         section="3",
@@ -159,11 +115,7 @@ RIGHTS = (
         file=f"{SCHEMA}/0001_provisioning.sql",
         text="GRANT SELECT, INSERT ON request_log TO provisioner;\n",
         instead="GRANT SELECT, INSERT, UPDATE, DELETE ON request_log TO provisioner;\n",
-        tests=(
-            f"{INTEGRATION}/test_database_rights.py",
-            "-k",
-            "append_only",
-        ),
+        tests=(f"{INTEGRATION}/test_database_rights.py", "-k", "append_only"),
     ),
     Guard(
         section="3",
@@ -171,11 +123,7 @@ RIGHTS = (
         file=f"{SCHEMA}/0001_provisioning.sql",
         text="GRANT SELECT ON known_state, open_plan, open_request, batch TO archivist;\n",
         instead="GRANT ALL ON known_state, open_plan, open_request, batch TO archivist;\n",
-        tests=(
-            f"{INTEGRATION}/test_database_rights.py",
-            "-k",
-            "never_writes_it",
-        ),
+        tests=(f"{INTEGRATION}/test_database_rights.py", "-k", "never_writes_it"),
     ),
     Guard(
         section="3",
@@ -183,11 +131,7 @@ RIGHTS = (
         file=f"{SCHEMA}/0001_provisioning.sql",
         text="GRANT SELECT ON provider_version, batch, batch_item, known_state",
         instead="GRANT SELECT, UPDATE ON provider_version, batch, batch_item, known_state",
-        tests=(
-            f"{INTEGRATION}/test_database_rights.py",
-            "-k",
-            "nowhere_else",
-        ),
+        tests=(f"{INTEGRATION}/test_database_rights.py", "-k", "nowhere_else"),
     ),
     Guard(
         section="3",
@@ -195,11 +139,7 @@ RIGHTS = (
         file=f"{SCHEMA}/0001_provisioning.sql",
         text="GRANT SELECT ON request_history, batch_overview TO data_team;",
         instead="GRANT SELECT ON request_history, batch_overview, request_log TO data_team;",
-        tests=(
-            f"{INTEGRATION}/test_database_rights.py",
-            "-k",
-            "documented_views",
-        ),
+        tests=(f"{INTEGRATION}/test_database_rights.py", "-k", "documented_views"),
     ),
     Guard(
         section="3",
@@ -207,11 +147,7 @@ RIGHTS = (
         file=f"{SCHEMA}/0007_day_one.sql",
         text="REVOKE ALL ON FUNCTION renew_request_numbers(bigint) FROM PUBLIC;\n",
         instead="",
-        tests=(
-            f"{INTEGRATION}/test_database_rights.py",
-            "-k",
-            "owners_rights",
-        ),
+        tests=(f"{INTEGRATION}/test_database_rights.py", "-k", "owners_rights"),
     ),
     Guard(
         section="3",
@@ -219,10 +155,6 @@ RIGHTS = (
         file=f"{SCHEMA}/0006_casework.sql",
         text="    IF before IS NULL OR before > now() - interval '30 days' THEN\n",
         instead="    IF before IS NULL THEN\n",
-        tests=(
-            f"{INTEGRATION}/test_database_rights.py",
-            "-k",
-            "last_month",
-        ),
+        tests=(f"{INTEGRATION}/test_database_rights.py", "-k", "last_month"),
     ),
 )

@@ -58,11 +58,7 @@ SENDING = (
         file=f"{STEPS}/settle.py",
         text="    return first and isinstance(answer, Answer) and answer.replayed\n",
         instead="    return False\n",
-        tests=(
-            f"{INTEGRATION}/test_database_restored.py",
-            "-k",
-            "given_before",
-        ),
+        tests=(f"{INTEGRATION}/test_database_restored.py", "-k", "given_before"),
     ),
     Guard(
         section="4.2",
@@ -161,11 +157,7 @@ SENDING = (
             "    FROM open_plan p JOIN desired_state d ON d.account = p.account\n"
             "    WHERE d.batch_id = of_batch AND false\n"
         ),
-        tests=(
-            f"{INTEGRATION}/test_detection.py",
-            "-k",
-            "open_plan",
-        ),
+        tests=(f"{INTEGRATION}/test_detection.py", "-k", "open_plan"),
     ),
     Guard(
         section="4.3",
