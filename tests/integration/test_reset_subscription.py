@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from provisioner.core.errors import ConfigurationError, ProvisioningError, SourceError
-from provisioner.steps import reset_subscription
+from provisioner.steps import dispatch, reset_subscription
 from provisioner.steps.close_batch import RunFailed
 from tests.integration.stage import Stage
 
@@ -235,3 +235,29 @@ def test_resets_of_two_agents_at_once_do_not_end_each_other(stage: Stage) -> Non
     assert result["requests"]
     assert stage.holds(one)["options"] and stage.holds(other)["options"]
     assert stage.rows("SELECT count(*) FROM batch WHERE summary LIKE 'Ended without closing%'") == [(0,)]
+
+
+def test_an_account_that_somebody_else_holds_is_not_said_to_be_in_step(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = stage.subscriber("NEWS", boxes={})
+    monkeypatch.setattr(dispatch, "BUSY_TURNS", 1)
+    stage.db.execute(
+        "INSERT INTO claim VALUES (%s, 'somebody', nextval('claim_token'), clock_timestamp() + interval '1 hour')",
+        (number,),
+    )
+
+    with pytest.raises(RunFailed, match=f"0 requests, 1 not done. {number} is not finished: somebody else"):
+        reset(stage, number)
+
+
+def test_what_is_withheld_is_said(stage: Stage) -> None:
+    number = stage.subscriber("NEWS", "RELIGION", boxes={})
+    reset(stage, number)
+    stage.act("REMOVESERVICE", number, services=["NEWS"])
+    del stage.provider["services"]["RELIGION"]
+
+    result = reset(stage, number)
+
+    assert f"{number}: 0 requests, 0 not done. {number} WITHHELD" in result["summary"]
+    assert "RELIGION" in result["summary"]

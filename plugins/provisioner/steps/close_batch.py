@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg
 
@@ -207,56 +206,6 @@ def tell_unknowable(db: sql.Connection, batch: Batch) -> list[str]:
     if waiting:
         said.append(f"{waiting} accounts are distrusted until Tucano answers: see the view distrusted.")
     return said
-
-
-def close_single(connections: Connections, batch_id: int) -> dict[str, Any]:
-    """Close the batch of a single reset; return its summary and each request with its answer.
-
-    Raises RunFailed, with the summary, when something failed or was refused.
-    """
-    with connections.provisioning() as db:
-        batch = batches.read(db, batch_id)
-        requests = [
-            {
-                "request_number": row[0],
-                "account": row[1],
-                "command": row[2],
-                "parameters": row[4],
-                "state": row[5],
-                "error_code": row[6],
-                "error_description": row[7],
-                "already": row[8],
-            }
-            for row in sql.rows(db, "batch/read_requests", batch_id=batch_id)
-        ]
-        said = [_told(request) for request in requests]
-        problems = list(batch.failures)
-        problems += [
-            told for request, told in zip(requests, said, strict=True) if request["state"] != "COMPLETED"
-        ]
-        number = batch.parameters.get("subscription_number")
-        if batch.dry_run:
-            head = f"Dry run for {number}: nothing was sent."
-        elif not requests and not problems:
-            head = f"{number} is in step: nothing had to be sent."
-        else:
-            head = f"{number}: {len(requests)} requests, {len(problems)} not done."
-        summary = " ".join(
-            [head, *(f"{told}." for told in said), *(f"FAILED: {one}." for one in batch.failures)]
-        )
-        if not batch.dry_run:
-            sql.run(db, "real_time/settle_by_batch", batch_id=batch_id)
-        counts = {"sent": len(requests), "already": sum(one["already"] for one in requests)}
-        sql.run(db, "batch/close_batch", batch_id=batch_id, counts=json.dumps(counts), summary=summary)
-    if problems:
-        raise RunFailed(summary)
-    return {"summary": summary, "requests": requests, **counts}
-
-
-def _told(request: dict[str, Any]) -> str:
-    error = f" {request['error_code']}" if request["error_code"] else ""
-    already = " (already so)" if request["already"] else ""
-    return f"{request['request_number']} {request['command']} {request['state']}{error}{already}"
 
 
 def refuse(connections: Connections, batch_id: int, error: BaseException) -> None:

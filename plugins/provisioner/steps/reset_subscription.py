@@ -23,7 +23,7 @@ from provisioner.core.model import (
     SubscriptionState,
 )
 from provisioner.core.packing import pack_materials, pack_options, removal_keys
-from provisioner.steps import close_batch, dispatch, load_provider, missing, open_batch
+from provisioner.steps import close_batch, close_single, dispatch, load_provider, missing, open_batch
 from provisioner.steps.drafting import Wish, commands_for, stale_of, wish_of
 from provisioner.steps.plan import maximum_devices, shown
 from provisioner.steps.reset_run import Run
@@ -179,7 +179,7 @@ def send(connections: Connections, batch_id: int) -> dict[str, Any]:
             dispatch.run(connections, batch_id, 0, ever=ever)
         except Exception as error:
             close_batch.record_failure(connections, batch_id, "send", error)
-    return close_batch.close_single(connections, batch_id)
+    return close_single.run(connections, batch_id)
 
 
 def in_words(command: Command) -> str:
