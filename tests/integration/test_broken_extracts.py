@@ -64,7 +64,6 @@ def test_an_extract_that_lost_something_takes_nothing_away(served: Stage, broken
         ("subscription_services", None),
         ("installed_items", None),
         ("subscription_services", "state"),
-        ("subscriptions", "state"),
     ],
 )
 def test_a_base_that_is_empty_loses_nothing_though_the_gate_would_let_go_of_all_of_it(

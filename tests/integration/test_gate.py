@@ -39,6 +39,20 @@ def test_a_few_removals_pass(stage: Stage, base: list[str]) -> None:
     assert [stage.holds(number)["options"] for number in base[:2]] == [[], []]
 
 
+@pytest.mark.parametrize("action", ["RESTSUBSCRIPTION", "TERMINATE_SUBSCRIPTION"])
+def test_that_everybody_rested_or_left_is_believed_where_the_gate_lets_it_pass(
+    stage: Stage, base: list[str], action: str
+) -> None:
+    stage.set(removals_count=len(base), provider_change_share=1.0)
+    for number in base:
+        stage.act(action, number)
+
+    counts = stage.run()
+
+    assert counts["out_of_sync_after"] == 0
+    assert [stage.holds(number)["options"] for number in base] == [[]] * len(base)
+
+
 def test_removals_beyond_count_and_share_are_held_and_activations_go_on(
     stage: Stage, base: list[str]
 ) -> None:

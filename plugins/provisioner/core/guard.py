@@ -85,13 +85,17 @@ def counts_otherwise(newest: int, last_newest: int) -> bool:
 
 
 def emptied_because(
-    *, any_service: bool, any_box: bool, served: int, boxed: int, settings: Settings
+    *, active: int, any_service: bool, any_box: bool, served: int, boxed: int, settings: Settings
 ) -> tuple[str, ...]:
     """Return what an unfiltered extract has nothing of at all, though Tucano has it for more than a few accounts.
 
-    *served* accounts have options, *boxed* ones boxes. Of a small base the gate would let all of it go.
+    *served* accounts have options, *boxed* ones boxes. Of a small base the gate would let all of it go. That all
+    subscribers rest or left is believed: only *active* subscriptions, when they are more than a few, tell a column that
+    came empty.
     """
     few = settings.rejected_rows_count
+    if active <= few:
+        return ()
     return tuple(
         f"it has no {thing} at all, and Tucano has some for {accounts} accounts: an empty column is not read as an end"
         for thing, found, accounts in (

@@ -32,6 +32,7 @@ class Landing:
     numbers: set[str] = field(default_factory=set)
     duplicates: set[str] = field(default_factory=set)
     merged: bool = False
+    active: int = 0
     any_service: bool = False
     any_box: bool = False
     newest_versions: list[int] = field(default_factory=lambda: [0] * (guard.SLIPS + 1))
@@ -90,6 +91,7 @@ def _emptied(db: sql.Connection, landing: Landing, provider: Provider) -> tuple[
         return ()
     served, boxed = sql.one(db, "known_state/count_served")
     return guard.emptied_because(
+        active=landing.active,
         any_service=landing.any_service,
         any_box=landing.any_box,
         served=served,
@@ -127,7 +129,9 @@ def land(
         landing.merged |= number != account
         version = int(row[11] or 0)
         if not (landing.any_service and landing.any_box):
-            landing.any_service |= row[7] in ACTIVE_SUBSCRIPTION and _has_active_service(row[9])
+            active = row[7] in ACTIVE_SUBSCRIPTION
+            landing.active += active
+            landing.any_service |= active and _has_active_service(row[9])
             landing.any_box |= row[10] != "[]"
         if version > landing.newest_versions[0]:
             heapreplace(landing.newest_versions, version)
