@@ -29,6 +29,8 @@ LONGEST_FIRST = (
     PAGES,
     "tests/integration/test_lease.py",
     "tests/integration/test_chaos.py",
+    "tests/integration/test_simulator_practice.py",
+    "tests/integration/test_platform_dead.py",
     "tests/integration/test_benchmarks.py",
 )
 FOLDERS_IN_TURN = (INTEGRATION, "tests/unit/")

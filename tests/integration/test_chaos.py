@@ -98,7 +98,7 @@ def test_a_walk_that_meets_a_broken_promise_tells_its_seed(
 
 def test_a_walk_goes_on_though_its_archive_waits_for_what_a_frozen_worker_has_locked(begun: Begun) -> None:
     with begun(7) as walk:
-        walk.subscribe()
+        walk.life.subscribe()
         walk.stage.run()
         landing = {"PROVISIONING_FAILPOINT": "extract.landed", "PROVISIONING_FAILPOINT_SIGNAL": "SIGSTOP"}
         worker = walk.nursery.bear(walk.stage.environment("run") | landing)
