@@ -25,7 +25,6 @@ DEAD: dict[str, tuple[dict[str, Any], str]] = {
     "hangs": ({"kind": "hang_before"}, NO_ANSWER),
     "applies and hangs": ({"kind": "hang_after"}, NO_ANSWER),
     "sends headers and nothing more": ({"kind": "headers_then_silence"}, NO_ANSWER),
-    "is too slow": ({"kind": "slow", "delay_ms": 5_000}, NO_ANSWER),
     "shows a page": ({"kind": "html_200"}, NO_ANSWER),
     "answers 500": ({"kind": "status", "status": 500}, NO_ANSWER),
     REFUSES_US: ({"kind": "unauthorised"}, "Tucano refuses the user of connection 'tucano'"),

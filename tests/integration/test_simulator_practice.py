@@ -25,7 +25,7 @@ from tests.simulator_process import SimulatorProcess
 # The subscriber whom the manual names.
 ANNA = "S0000000309"
 # Seconds of an answer, of the first and of the longest back-off.
-HASTE = {"PATIENCE": "3,0.5,0.5"}
+HASTE = {"PATIENCE": "1.5,0.25,0.5"}
 
 
 def curls(title: str) -> list[dict[str, Any]]:
