@@ -30,7 +30,6 @@ from tests.integration.stage import Stage
 from tests.simulator_client import ask
 from tests.simulator_process import SimulatorProcess
 
-ACCOUNTS = int(os.environ.get("DAY_ONE_ACCOUNTS", "15000"))
 WRONG = "UPDATE known_state SET options = '{VP1:WRONG}', account_exists = true WHERE "
 EXPORT = ("account", "distributor", "option", "serial_number", "material_type")
 REQUESTS = (
@@ -408,29 +407,3 @@ def test_a_rebuild_that_is_killed_is_finished_by_the_next_one(
     assert verified(stage, rebuild=True).get("rebuilt", 0) == 1_500 - done
     assert stage.rows("SELECT count(*) FROM known_state WHERE options = '{VP1:NEWS}'") == [(1_500,)]
     assert verified(stage)["differences"] == 0
-
-
-# -- many -----------------------------------------------------------------------------------------------
-
-
-def test_many_accounts_are_imported_verified_and_distrusted_as_sets(stage: Stage, tmp_path: Path) -> None:
-    rows = (
-        row
-        for n in range(ACCOUNTS)
-        for row in (
-            (f"L{n:09d}", "VP1", "NEWS", "", ""),
-            (f"L{n:09d}", "VP1", "SPORT", "", ""),
-            (f"L{n:09d}", "VP1", "", f"BOX-{n}", "HD"),
-        )
-    )
-    write(tmp_path, EXPORT, rows)
-    ((before,),) = stage.rows("SELECT clock_timestamp() - interval '1 s'")
-
-    assert imported(stage, tmp_path)["accounts"] == ACCOUNTS
-    result = verified(stage)
-    assert (result["accounts"], result["options"], result["materials"]) == (ACCOUNTS, 2 * ACCOUNTS, ACCOUNTS)
-    stage.rows("UPDATE known_state SET options = '{}' WHERE account LIKE '%7' RETURNING account")
-    assert verified(stage, rebuild=True)["rebuilt"] == ACCOUNTS // 10
-    stage.run(distrust_since=before.isoformat())
-
-    assert stage.rows("SELECT count(*) FROM distrusted WHERE account_asked") == [(ACCOUNTS,)]

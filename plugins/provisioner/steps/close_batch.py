@@ -168,7 +168,11 @@ def tell(batch: Batch, counts: Counts, problems: list[str], refusals: list[sql.R
             "why; the next whole extract goes on."
         )
     for number, what, where in (
-        (counts.accounts_parked, "Accounts parked", "Tucano gave no answer: ask its operators"),
+        (
+            counts.accounts_parked,
+            "Accounts parked",
+            "no answer of Tucano, or a CRM row that stays too old: the account's explanation says which",
+        ),
         (
             counts.accounts_withheld,
             "Accounts that keep service that may be too much",

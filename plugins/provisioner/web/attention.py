@@ -123,7 +123,7 @@ def _waiting(found: Mapping[str, Any]) -> Iterator[Attention]:
             key="parked",
             tone="bad",
             title=f"{_at_least(found['parked'], 'account')} parked",
-            means=f"Tucano gave no answer ten times. Oldest: {example['account']}, {example['because']}.",
+            means=f"Tucano gave no answer again and again. Oldest: {example['account']}, {example['because']}.",
             cure="Ask Tucano's operators about the request number. It is asked again each night.",
             link=f"/requests?state=UNKNOWN&subscription={example['account']}",
         )

@@ -18,7 +18,7 @@ OUTCOMES = {
     "IN_SYNC": "nothing was left to do",
     "COMPLETED": "all of its requests are done",
     "REJECTED": "Tucano refused a request",
-    "PARKED": "no answer ten times: a person asks Tucano's operators",
+    "PARKED": "no answer again and again, or a CRM row that stays too old: a person looks at the reason",
     "WITHHELD": "removals were kept back for this account",
     "ROW_REJECTED": "the CRM's row breaks a rule",
     "HELD": "waits for a person's approval",
