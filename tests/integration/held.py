@@ -6,6 +6,18 @@ from provisioner.steps import close_batch, dispatch, release_removals
 from tests.integration.stage import Stage
 
 
+def ten_served(stage: Stage) -> list[str]:
+    """Return ten subscribers whom Tucano serves, behind a gate that two removals pass and three do not.
+
+    A plan under a new provider version is held where it changes more than one in twenty of them.
+    """
+    stage.set(removals_count=2, removals_share=0.1, replacements_share=0.1, provider_change_share=0.05)
+    numbers = [stage.subscriber("GEOLOGICAL", "ENTERTAIN") for _ in range(10)]
+    stage.run()
+    stage.forget_sent()
+    return numbers
+
+
 def terminate(stage: Stage, numbers: list[str]) -> None:
     """End subscriptions in the CRM."""
     for number in numbers:

@@ -9,7 +9,7 @@ import pytest
 
 from provisioner.core.errors import ConfigurationError
 from provisioner.steps import release_removals
-from tests.integration.held import released, terminate
+from tests.integration.held import released, ten_served, terminate
 from tests.integration.nursery import Nursery
 from tests.integration.stage import Stage
 
@@ -22,12 +22,8 @@ def stage(empty_stage: Stage) -> Stage:
 
 @pytest.fixture
 def base(stage: Stage) -> list[str]:
-    """Ten subscribers that Tucano serves, and a gate that two removals pass and three do not."""
-    stage.set(removals_count=2, removals_share=0.1, replacements_share=0.1, provider_change_share=0.05)
-    numbers = [stage.subscriber("GEOLOGICAL", "ENTERTAIN") for _ in range(10)]
-    stage.run()
-    stage.forget_sent()
-    return numbers
+    """Ten subscribers whom Tucano serves."""
+    return ten_served(stage)
 
 
 def test_a_few_removals_pass(stage: Stage, base: list[str]) -> None:

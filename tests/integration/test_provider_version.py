@@ -6,7 +6,7 @@ import pytest
 
 from provisioner.steps import close_batch, release_removals
 from tests.integration.broken_crm import hidden
-from tests.integration.held import released, terminate
+from tests.integration.held import released, ten_served, terminate
 from tests.integration.nursery import Nursery
 from tests.integration.stage import Stage
 
@@ -19,12 +19,8 @@ def stage(empty_stage: Stage) -> Stage:
 
 @pytest.fixture
 def base(stage: Stage) -> list[str]:
-    """Ten subscribers that Tucano serves, and a gate for a plan that changes more than one of them in twenty."""
-    stage.set(removals_count=2, removals_share=0.1, replacements_share=0.1, provider_change_share=0.05)
-    numbers = [stage.subscriber("GEOLOGICAL", "ENTERTAIN") for _ in range(10)]
-    stage.run()
-    stage.forget_sent()
-    return numbers
+    """Ten subscribers whom Tucano serves."""
+    return ten_served(stage)
 
 
 def test_a_new_provider_version_that_changes_more_than_its_share_is_held_in_both_directions(

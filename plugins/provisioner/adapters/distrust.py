@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from provisioner.adapters import sql
@@ -57,8 +57,7 @@ def settle(db: sql.Connection, settled_by_account: Mapping[AccountId, Distrust])
         accounts=list(settled_by_account),
         batch_ids=[one.batch_id for one in settled],
         account_asked=[one.account for one in settled],
-        options=["{" + ",".join(pack_options(one.options)) + "}" for one in settled],
-        materials=["{" + ",".join(pack_places(one.places)) + "}" for one in settled],
+        **_things_of(settled),
     )
 
 
@@ -70,11 +69,17 @@ def doubt(db: sql.Connection, doubted_by_account: Mapping[AccountId, Distrust]) 
         "distrust/doubt_things",
         accounts=list(doubted_by_account),
         batch_ids=[one.batch_id for one in doubted],
-        options=["{" + ",".join(pack_options(one.options)) + "}" for one in doubted],
-        materials=["{" + ",".join(pack_places(one.places)) + "}" for one in doubted],
+        **_things_of(doubted),
     )
 
 
 def forget(db: sql.Connection, accounts: Iterable[AccountId]) -> None:
     """Trust *accounts* again: somebody else has told the whole of them."""
     sql.run(db, "distrust/forget_distrust", accounts=list(accounts))
+
+
+def _things_of(distrusted: Collection[Distrust]) -> dict[str, list[str]]:
+    return {
+        "options": ["{" + ",".join(pack_options(one.options)) + "}" for one in distrusted],
+        "materials": ["{" + ",".join(pack_places(one.places)) + "}" for one in distrusted],
+    }

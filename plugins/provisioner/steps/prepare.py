@@ -65,14 +65,9 @@ def prepare(
     failpoint("requests.committed")
     if held != drafts.keys():
         # All of them, since one may wait for another's box.
-        for draft in drafts.values():
-            _give_back(db, draft)
         asked = {candidate.item.account for candidate in candidates}
-        prepared.busy += [
-            replace(draft.candidate, token=None, lease_ends=0.0)
-            for draft in drafts.values()
-            if draft.account in asked
-        ]
+        again = [_give_back(db, draft) for draft in drafts.values()]
+        prepared.busy += [candidate for candidate in again if candidate.item.account in asked]
     return prepared
 
 
@@ -141,8 +136,7 @@ def _plan(
             draft.ending = Ending(outcome="PARKED", explanation=draft.stale)
             continue
         del drafts[draft.account]
-        _give_back(db, draft)
-        prepared.busy.append(replace(draft.candidate, token=None, lease_ends=0.0, stale_turns=turns + 1))
+        prepared.busy.append(replace(_give_back(db, draft), stale_turns=turns + 1))
     missing.withhold(db, source, task, drafts.values())
 
 
@@ -177,10 +171,9 @@ def _let_boxes_leave_first(
     while late := next((one.taker for one in changes if one.holder in busy and one.taker in drafts), None):
         # Whoever waits for this one in turn waits as well.
         busy.add(late)
-        draft = drafts.pop(late)
-        _give_back(db, draft)
+        again = _give_back(db, drafts.pop(late))
         if late not in brought_in:
-            prepared.busy.append(replace(draft.candidate, token=None, lease_ends=0.0))
+            prepared.busy.append(again)
     for change in changes:
         old, new = drafts.get(change.holder), drafts.get(change.taker)
         if old and new and any(_removes(command, change.serial) for command in old.commands):
@@ -255,6 +248,8 @@ def _removes(command: Command, serial: SerialNumber) -> bool:
     return isinstance(command, RemoveMaterial) and command.serial_number == serial
 
 
-def _give_back(db: sql.Connection, draft: Draft) -> None:
+def _give_back(db: sql.Connection, draft: Draft) -> Candidate:
+    """Free a claim; return its account as one to be asked for again."""
     with db.transaction():
         claims.release(db, {draft.account: draft.token})
+    return replace(draft.candidate, token=None, lease_ends=0.0)
