@@ -286,6 +286,9 @@ def _item(
     planned: list[dict[str, Any]] = [
         {"command": "ACTIVATE_OPTIONS", "distributor": "VP1", "options": ["ENTERTAIN", "GEOLOGICAL"]}
     ]
+    if outcome == "PARKED":
+        # A new subscriber: of a CREATE_ACCOUNT nothing but its name is kept beside its body.
+        planned.insert(0, {"command": "CREATE_ACCOUNT"})
     if removes:
         planned = [{"command": "SUSPEND_OPTIONS", "distributor": "VP1", "options": ["GEOLOGICAL"]}]
     db.execute(

@@ -358,9 +358,17 @@ def test_the_plan_is_walked_in_pages_and_filtered_by_its_end(server: PagesServer
     assert len(held) == 64
     plan = server.call("GET", f"/provisioning/api/batches/{story.bad}", "viewer").json()["plan"]
     assert [(one["command"], one["accounts"]) for one in plan] == [
+        ("CREATE_ACCOUNT", 1),
         ("ACTIVATE_OPTIONS", 167),
         ("SUSPEND_OPTIONS", 64),
     ]
+
+
+def test_the_plan_of_a_new_subscriber_is_shown(server: PagesServer, story: Story) -> None:
+    page = server.call("GET", f"/provisioning/batches/{story.bad}?outcome=PARKED", "viewer")
+
+    assert page.status == 200
+    assert "<b>CREATE_ACCOUNT</b>" in page.text
 
 
 def test_errors_are_grouped_by_what_is_alike_in_them(server: PagesServer, story: Story) -> None:
