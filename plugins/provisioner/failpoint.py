@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from itertools import count
 
 _ASKED = os.environ.get("PROVISIONING_FAILPOINT", "")
@@ -28,4 +29,5 @@ def failpoint(name: str) -> None:
     if name == _NAME and next(_passes) == _FATAL_PASS:
         if _RAISES:
             raise FailpointReached(name)
-        os.kill(os.getpid(), _SIGNAL)
+        # To this thread: told to the process, any thread may take it, and this one would go on meanwhile.
+        signal.pthread_kill(threading.get_ident(), _SIGNAL)

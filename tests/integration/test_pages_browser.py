@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.integration import pages_data
 from tests.integration.pages_data import Story
@@ -189,6 +189,21 @@ def test_a_group_of_errors_is_retried_by_a_button_that_asks_first(
     assert json.loads(started)["subscription_numbers"] == [f"S{10_000 + n:010d}" for n in range(14)]
     page.get_by_role("link", name="See the run").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("This run has no batch yet")
+
+
+def test_a_button_pressed_before_the_page_is_complete_is_answered_when_it_is(
+    open_as: OPEN_AS, story: Story
+) -> None:
+    page = open_as("user", f"/provisioning/batches/{story.bad}")
+    waiting: list[Route] = []
+    page.route("**/static/runs.js", lambda route: waiting.append(route))
+    page.get_by_role("link", name="Errors").click(no_wait_after=True)
+    page.get_by_role("button", name="Retry 14").click()
+    assert page.get_by_role("dialog").count() == 0
+
+    for route in waiting:
+        route.continue_()
+    expect(page.get_by_role("dialog")).to_contain_text("14 subscriptions")
 
 
 def runs(pages: PagesServer) -> list[str]:
