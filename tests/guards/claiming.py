@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.guards.guard import CORE, INTEGRATION, SQL, STEPS, UNIT, Guard
+from tests.guards.guard import ADAPTERS, CORE, INTEGRATION, SQL, STEPS, UNIT, Guard
 
 CLAIMING = (
     # -- one writer an account
@@ -45,6 +45,14 @@ CLAIMING = (
         text=" AND until > clock_timestamp()",
         instead="",
         tests=(f"{INTEGRATION}/test_claims.py", "-k", "not_renewed"),
+    ),
+    Guard(
+        section="4.4",
+        rule="who stands still in a transaction does not keep its claims locked",
+        file=f"{ADAPTERS}/connections.py",
+        text='        return self.provisioning(f"-c idle_in_transaction_session_timeout={milliseconds}")\n',
+        instead="        return self.provisioning()\n",
+        tests=(f"{INTEGRATION}/test_lease.py", "-k", "keeps_nobody_waiting"),
     ),
     Guard(
         section="4.4",

@@ -20,6 +20,11 @@ from tests.integration.stage import Stage
 
 # seconds of a lease, of its renewal, and before its end that sending stops
 SHORT = {"CLAIM": "6,2,2"}
+FREEZES_WHILE_IT_WRITES = {
+    "CLAIM": "3,1,1",
+    "PROVISIONING_FAILPOINT": "outcome.held",
+    "PROVISIONING_FAILPOINT_SIGNAL": "SIGSTOP",
+}
 # The harder platform of the two: nothing here is made good by its memory of keys (test_crash_anywhere.py tries both).
 FORGETFUL = {"kind": "ignore_keys"}
 PLAN = ["CREATE_ACCOUNT", "ADD_MATERIAL", "ACTIVATE_OPTIONS"]
@@ -146,6 +151,43 @@ def test_what_was_planned_under_a_claim_that_ended_is_not_written(stage: Stage, 
     stage.run()
     assert "SUSPEND_OPTIONS(VP1, [RELIGION])" not in stage.sent(number)
     assert stage.holds(number)["options"] == ["VP1:GEOLOGICAL", "VP1:RELIGION"]
+
+
+def test_a_worker_frozen_while_it_writes_keeps_nobody_waiting_for_longer_than_two_leases(
+    stage: Stage, nursery: Nursery, chunk: Callable[..., dict[str, str]]
+) -> None:
+    told = chunk(1)
+    stage.platform.set_faults(FORGETFUL)
+    frozen = nursery.bear(told | FREEZES_WHILE_IT_WRITES)
+    until(lambda: stands_still(frozen))
+
+    # It has locked its claim, as a paused container may for days.
+    assert nursery.bear(told).wait() == 0, nursery.said()
+    assert stands_still(frozen)
+
+    frozen.wake()
+    assert frozen.wait() != 0, "its session has ended"
+    stage.run()
+    check(stage, sent_once=False)
+
+
+def test_a_lane_frozen_while_it_writes_keeps_no_single_reset_waiting_and_goes_on_when_it_wakes(
+    stage: Stage, nursery: Nursery
+) -> None:
+    frozen = nursery.bear(stage.environment("lane", LANE_SECONDS=600) | FREEZES_WHILE_IT_WRITES)
+    until(lambda: stage.rows("SELECT 1 FROM real_time_lane WHERE alive_at IS NOT NULL"))
+    number = stage.subscriber("GEOLOGICAL")
+    until(lambda: stands_still(frozen))
+
+    assert nursery.bear(stage.environment("single", SUBSCRIPTION=number)).wait() == 0, nursery.said()
+    assert stands_still(frozen)
+    assert stage.known(number) == stage.holds(number)
+
+    frozen.wake()
+    state = "SELECT state FROM action_inbox WHERE subscription_number = %s"
+    until(lambda: stage.rows(state, number) == [("DONE",)])
+    check(stage, sent_once=False)
+    frozen.kill()
 
 
 def stands_still(worker: Worker) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 import psycopg
 
 from provisioner.adapters import session, sql
 from provisioner.adapters.tucano import Endpoint
+from provisioner.core import policy
 from provisioner.core.errors import PlatformUnavailable, SourceError
 
 
@@ -22,14 +23,23 @@ class Connections:
     tucano: Endpoint
 
     @contextmanager
-    def provisioning(self) -> Iterator[sql.Connection]:
-        """Open the provisioning database; the caller commits."""
+    def provisioning(self, options: str = "") -> Iterator[sql.Connection]:
+        """Open the provisioning database, with *options* of the server; the caller commits."""
         try:
-            db = psycopg.connect(session.conninfo(self.provisioning_dsn))
+            db = psycopg.connect(session.conninfo(self.provisioning_dsn, options))
         except psycopg.OperationalError as error:
             raise PlatformUnavailable(f"connection provisioning_db cannot be opened: {error}") from error
         with db:
             yield db
+
+    def under_claims(self) -> AbstractContextManager[sql.Connection]:
+        """Open the provisioning database for who works under claims; the caller commits.
+
+        A process that stands still in a transaction locks its claims for longer than they last: whoever takes them over
+        would wait for as long as a container is paused. The server ends such a session after two leases.
+        """
+        milliseconds = int(2_000 * policy.CLAIM_SECONDS)
+        return self.provisioning(f"-c idle_in_transaction_session_timeout={milliseconds}")
 
     @contextmanager
     def crm(self) -> Iterator[sql.Connection]:

@@ -55,10 +55,10 @@ def run(
     what was sent is recorded, what was not stays open for the next run.
     """
     with (
-        connections.provisioning() as planning,
-        connections.provisioning() as recording,
-        connections.provisioning() as renewing,
-        connections.provisioning() as pacing,
+        connections.under_claims() as planning,
+        connections.under_claims() as recording,
+        connections.under_claims() as renewing,
+        connections.under_claims() as pacing,
         connections.crm() as source,
     ):
         source.autocommit = True

@@ -75,7 +75,7 @@ class Drain:
             names = ("planning", "recording", "renewing", "pacing", "taking", "settling")
             db: dict[str, sql.Connection] = {}
             for name in names:
-                db[name] = await asyncio.to_thread(opened.enter_context, self._connections.provisioning())
+                db[name] = await asyncio.to_thread(opened.enter_context, self._connections.under_claims())
             source = await asyncio.to_thread(opened.enter_context, self._connections.crm())
             naming = await asyncio.to_thread(opened.enter_context, self._connections.crm())
             source.autocommit = naming.autocommit = True
