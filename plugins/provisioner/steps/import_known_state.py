@@ -114,7 +114,7 @@ class _Import:
     def run(self, patience: float) -> dict[str, Any]:
         """Write what is not yet written, block by block, and close the batch."""
         batch_id, folded = self._batch.batch_id, self._folded
-        with self._connections.provisioning() as db:
+        with self._connections.under_claims() as db:
             db.autocommit = True
             with db.transaction():
                 imports.forget_bad_rows(db, batch_id)
