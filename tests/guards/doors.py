@@ -48,7 +48,7 @@ DOORS = (
         file=f"{WEB}/batches.py",
         text='@router.get("/api/batches/{batch_id}/retry", dependencies=[rights.act])\n',
         instead='@router.get("/api/batches/{batch_id}/retry")\n',
-        tests=(f"{INTEGRATION}/test_pages.py", "-k", "only_who_may_trigger"),
+        tests=(f"{INTEGRATION}/test_pages_rights.py", "-k", "only_who_may_trigger"),
     ),
     Guard(
         section="3",
@@ -56,7 +56,7 @@ DOORS = (
         file=f"{WEB}/app.py",
         text="        dependencies=[Depends(same_origin)],\n",
         instead="",
-        tests=(f"{INTEGRATION}/test_pages.py", "-k", "another_origin"),
+        tests=(f"{INTEGRATION}/test_pages_rights.py", "-k", "another_origin"),
     ),
     Guard(
         section="3",
@@ -64,7 +64,7 @@ DOORS = (
         file=f"{WEB}/app.py",
         text="    app.add_middleware(pages.PageHeaders)\n",
         instead="",
-        tests=(f"{INTEGRATION}/test_pages.py", "-k", "browser_runs_no_script"),
+        tests=(f"{INTEGRATION}/test_pages_rights.py", "-k", "browser_runs_no_script"),
     ),
     Guard(
         section="3",
@@ -80,7 +80,7 @@ DOORS = (
         file=f"{WEB}/static_files.py",
         text="    if not path.is_relative_to(STATIC) or path.suffix not in TYPES or not path.is_file():\n",
         instead="    if not path.is_file():\n",
-        tests=(f"{INTEGRATION}/test_pages.py", "-k", "no_file_but"),
+        tests=(f"{INTEGRATION}/test_pages_rights.py", "-k", "no_file_but"),
     ),
     Guard(
         section="3",

@@ -225,7 +225,7 @@ def in_words(error: BaseException) -> str:
     match error:
         case ProvisioningError():
             return str(error)
-        case psycopg.OperationalError():
+        case psycopg.OperationalError() | psycopg.InternalError():
             return f"{name}: a database broke off: look at its log, and run again when it is back"
         case psycopg.Error():
             return f"{name}: a database refused a statement: look at the log of the task"
