@@ -63,7 +63,7 @@ def shorten(claim: float, renewal: float, margin: float) -> None:
     """Give claims another lease, in seconds, so that no test has to wait for half a minute."""
     from provisioner.core import policy
 
-    policy.CLAIM_SECONDS = claim  # type: ignore[misc]
+    policy.CLAIM_SECONDS = policy.ACTION_LEASE_SECONDS = claim  # type: ignore[misc]
     policy.CLAIM_RENEWAL_SECONDS = renewal  # type: ignore[misc]
     policy.CLAIM_MARGIN_SECONDS = margin  # type: ignore[misc]
 
