@@ -2,8 +2,8 @@
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 RUN := .venv/bin/python -m
-# Of the suite: most tests wait for other processes, so two keep two cores busy (tests/groups.py).
-PROCESSES ?= 2
+# Of the suite: most tests wait for other processes, so three keep two cores busy (tests/groups.py).
+PROCESSES ?= 3
 export PYTHONPATH := plugins
 
 .DEFAULT_GOAL := help

@@ -21,7 +21,7 @@ INTEGRATION = "tests/integration/"
 AIRFLOW_FOLDERS = ("tests/dags/", "tests/e2e/")
 STARTS_AIRFLOW = '"airflow", "api-server"'
 ASKS_PAGES = "tests.integration.pages_server import"
-# What takes longest goes first, so that the last minute has something for both processes. Of the others nobody has to
+# What takes longest goes first, so that the last minute has something for every process. Of the others nobody has to
 # know: a file that is not named here goes in its folder's turn.
 LONGEST_FIRST = (
     AIRFLOW,
