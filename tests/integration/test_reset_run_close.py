@@ -68,6 +68,41 @@ def test_a_night_is_red_beyond_its_share_of_rejections(
     assert last_batch(empty_stage)["stage"] == "CLOSED"
 
 
+def test_what_is_refused_again_is_told_and_is_no_alarm_unless_it_is_a_share_of_the_base(
+    empty_stage: Stage,
+) -> None:
+    stage = empty_stage
+    number = stage.subscriber("NEWS")
+    for _ in range(2):
+        stage.subscriber("NEWS", boxes={})
+    stage.set(rejections_share=0.34)
+    stage.platform.set_faults({"kind": "reject", "commands": ["ADD_MATERIAL"], "accounts": [number]})
+    stage.run()
+
+    assert stage.run()["rejected_again"] == 1
+    assert "rejected 1, 1 of them as before; " in last_batch(stage)["summary"]
+
+    stage.set(rejections_share=0.33)
+    with pytest.raises(
+        RunFailed, match="1 requests of 3 subscriptions were rejected, more than rejections_share"
+    ):
+        stage.run()
+
+    # Another refusal of the same request is news.
+    stage.set(rejections_share=0.34)
+    stage.platform.clear_faults()
+    stage.platform.set_faults(
+        {
+            "kind": "reject",
+            "commands": ["ADD_MATERIAL"],
+            "accounts": [number],
+            "error_code": "MATERIAL_REGISTERED_ELSEWHERE",
+        }
+    )
+    with pytest.raises(RunFailed, match="1 of 1 requests were rejected"):
+        stage.run()
+
+
 def test_a_step_that_failed_makes_the_night_red_and_is_told(stage: Stage) -> None:
     stage.provider["provider"]["state"] = "NOT_EFFECTIVE"
 

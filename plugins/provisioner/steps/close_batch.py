@@ -21,7 +21,10 @@ class RunFailed(ProvisioningError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What a batch closes with. The first five are the RESULT of a run."""
+    """What a batch closes with. The first five are the RESULT of a run.
+
+    *rejected_again* are those of the rejected that were refused alike when an earlier batch last asked.
+    """
 
     subscriptions: int
     out_of_sync_before: int
@@ -38,6 +41,7 @@ class Counts:
     rows_rejected: int
     accounts_gone: int
     stray_requests: int
+    rejected_again: int
 
     def as_dict(self) -> dict[str, int]:
         """Return the counts by name."""
@@ -91,6 +95,7 @@ def count(db: sql.Connection, batch: Batch) -> Counts:
         rows,
         gone,
         stray,
+        again,
     ) = sql.one(db, "batch/count_outcomes", batch_id=batch_id)
     (after,) = sql.one(db, "desired_state/count_out_of_sync", batch_id=batch_id, by_fingerprint=True)
     return Counts(
@@ -109,6 +114,7 @@ def count(db: sql.Connection, batch: Batch) -> Counts:
         rows_rejected=rows,
         accounts_gone=gone,
         stray_requests=stray,
+        rejected_again=again,
     )
 
 
@@ -122,14 +128,25 @@ def problems_of(batch: Batch, counts: Counts) -> list[str]:
     elif counts.accounts_unfinished:
         problems.append(f"{counts.accounts_unfinished} accounts were not finished: run again")
     if batch.document is not None:
-        share = of_batch(batch).settings.rejections_share
-        answered = counts.requests_completed + counts.requests_rejected
-        if counts.requests_rejected > share * answered:
-            problems.append(
-                f"{counts.requests_rejected} of {answered} requests were rejected, "
-                f"more than rejections_share {share:.0%}"
-            )
+        problems += refused_too_much(counts, of_batch(batch).settings.rejections_share)
     return problems
+
+
+def refused_too_much(counts: Counts, share: float) -> list[str]:
+    """Say that more than *share* was rejected: of what was asked for the first time, or, with the rest, of the base.
+
+    In step, a night asks for little else than what was refused the night before. That is told each time, and is no
+    alarm of its own unless it concerns many.
+    """
+    rejected, again = counts.requests_rejected, counts.rejected_again
+    answered = counts.requests_completed + rejected
+    if rejected - again > share * (answered - again):
+        asked = f"{rejected - again} of {answered - again} requests"
+    elif rejected > share * max(counts.subscriptions, answered):
+        asked = f"{rejected} requests of {counts.subscriptions} subscriptions"
+    else:
+        return []
+    return [f"{asked} were rejected, more than rejections_share {share:.0%}"]
 
 
 def tell(batch: Batch, counts: Counts, problems: list[str], refusals: list[sql.Row]) -> str:
@@ -149,8 +166,9 @@ def tell(batch: Batch, counts: Counts, problems: list[str], refusals: list[sql.R
         said.append("It was a dry run: nothing was sent.")
     else:
         said.append(
-            f"Tucano completed {counts.requests_completed:,} requests and rejected {counts.requests_rejected:,}; "
-            f"{counts.requests_not_sent:,} were closed unsent, {counts.requests_pending:,} wait, "
+            f"Tucano completed {counts.requests_completed:,} requests and rejected {counts.requests_rejected:,}"
+            + (f", {counts.rejected_again:,} of them as before; " if counts.rejected_again else "; ")
+            + f"{counts.requests_not_sent:,} were closed unsent, {counts.requests_pending:,} wait, "
             f"{counts.requests_unknown:,} have no answer."
         )
     said += [f"FAILED: {problem}." for problem in problems]
