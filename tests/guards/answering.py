@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.guards.guard import ADAPTERS, CORE, INTEGRATION, STEPS, UNIT, Guard
+from tests.guards.guard import ADAPTERS, CORE, INTEGRATION, SQL, STEPS, UNIT, Guard
 
 ANSWERING = (
     Guard(
@@ -105,9 +105,25 @@ ANSWERING = (
         section="4.8",
         rule="a night with many refusals is red",
         file=f"{STEPS}/close_batch.py",
-        text="        if counts.requests_rejected > share * answered:\n",
-        instead="        if False:\n",
+        text="    if rejected - again > share * (answered - again):\n",
+        instead="    if False:\n",
         tests=(f"{INTEGRATION}/test_reset_run_close.py", "-k", "share_of_rejections"),
+    ),
+    Guard(
+        section="4.8",
+        rule="many refusals stay red, though each was refused the time before",
+        file=f"{STEPS}/close_batch.py",
+        text="    elif rejected > share * max(counts.subscriptions, answered):\n",
+        instead="    elif False:\n",
+        tests=(f"{INTEGRATION}/test_reset_run_close.py", "-k", "refused_again"),
+    ),
+    Guard(
+        section="4.8",
+        rule="another refusal than the time before is news",
+        file=f"{SQL}/batch/count_outcomes.sql",
+        text=" AND earlier.error_code = r.error_code",
+        instead="",
+        tests=(f"{INTEGRATION}/test_reset_run_close.py", "-k", "refused_again"),
     ),
     Guard(
         section="4.8",
