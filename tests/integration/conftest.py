@@ -34,6 +34,7 @@ from tests.simulator_process import SimulatorProcess
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from tests.integration.pages_data import Story
     from tests.integration.pages_server import PagesServer
 
 Stages = Callable[..., AbstractContextManager[Stage]]
@@ -173,6 +174,13 @@ def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
 
 
 @pytest.fixture
+def platform() -> Iterator[SimulatorProcess]:
+    """A simulator of the test's own, which it may kill and start again."""
+    with SimulatorProcess() as simulator:
+        yield simulator
+
+
+@pytest.fixture
 def empty_stage(stages: Stages, shared_platform: SimulatorProcess) -> Iterator[Stage]:
     """A stage with empty databases, for tests that count everything there is."""
     with stages(shared_platform) as stage:
@@ -206,6 +214,12 @@ def pages(
     with pages_server.started(postgres, crm_template, provisioning_template, home) as started:
         started.story = pages_data.tell(started.owner_dsn)
         yield started
+
+
+@pytest.fixture
+def story(pages: PagesServer) -> Story:
+    """What the pages have to tell."""
+    return pages.story
 
 
 @pytest.fixture(scope="module")

@@ -27,11 +27,6 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture
-def story(pages: PagesServer) -> Story:
-    return pages.story
-
-
-@pytest.fixture
 def open_as(browser: Browser, pages: PagesServer) -> Iterator[OPEN_AS]:
     """Open a page as a user; at the end, no script may have failed and nothing may have been stopped by the policy."""
     contexts: list[BrowserContext] = []

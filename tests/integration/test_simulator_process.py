@@ -12,26 +12,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.simulator_client import a_number, a_request, an_account, an_existing_account, ask, send
 from tests.simulator_process import ROOT, SimulatorProcess, free_port
-
-
-@pytest.fixture
-def platform() -> Iterator[SimulatorProcess]:
-    with SimulatorProcess() as simulator:
-        yield simulator
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[SimulatorProcess]:
-    """One platform for tests that mind nobody else's accounts: a start costs half a second."""
-    with SimulatorProcess() as simulator:
-        yield simulator
 
 
 def test_the_control_port_is_on_the_loopback_address_only_whatever_host_says() -> None:

@@ -21,12 +21,6 @@ LEDGER_FIELDS = {
 }
 
 
-@pytest.fixture
-def platform() -> Iterator[SimulatorProcess]:
-    with SimulatorProcess() as simulator:
-        yield simulator
-
-
 @pytest.fixture(scope="module")
 def shared() -> Iterator[SimulatorProcess]:
     """One platform for tests that mind nobody else's accounts: a start costs half a second."""

@@ -29,21 +29,7 @@ from tests.factories import (
     options,
     settings,
 )
-
-INACTIVE = set(SubscriptionState) - ACTIVE_SUBSCRIPTION - ENDED_SUBSCRIPTION
-
-
-def wanted(subscription=None, provider=None, **parts) -> Desired:
-    result = contribution(subscription or a_subscription(**parts), provider or a_provider())
-    assert isinstance(result, Desired), result
-    return result
-
-
-def refusal(subscription=None, provider=None, **parts) -> RejectedRow:
-    result = contribution(subscription or a_subscription(**parts), provider or a_provider())
-    assert isinstance(result, RejectedRow), result
-    return result
-
+from tests.unit.contributions import INACTIVE, refusal, wanted
 
 # Decisions 6 and 7: states.
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from provisioner.core.desired import contribution, desired_options
+from provisioner.core.desired import desired_options
 from provisioner.core.model import (
-    ACTIVE_SUBSCRIPTION,
     ENDED_SUBSCRIPTION,
     AccountId,
     Desired,
     RejectedReason,
-    RejectedRow,
     ServiceState,
     ServiceType,
     SubscriptionState,
@@ -26,21 +24,7 @@ from tests.factories import (
     a_subscription,
     an_item,
 )
-
-INACTIVE = set(SubscriptionState) - ACTIVE_SUBSCRIPTION - ENDED_SUBSCRIPTION
-
-
-def wanted(subscription=None, provider=None, **parts) -> Desired:
-    result = contribution(subscription or a_subscription(**parts), provider or a_provider())
-    assert isinstance(result, Desired), result
-    return result
-
-
-def refusal(subscription=None, provider=None, **parts) -> RejectedRow:
-    result = contribution(subscription or a_subscription(**parts), provider or a_provider())
-    assert isinstance(result, RejectedRow), result
-    return result
-
+from tests.unit.contributions import INACTIVE, refusal, wanted
 
 # Decision 14 (and 13): the rules of distributors.
 

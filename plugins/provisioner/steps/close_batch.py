@@ -165,10 +165,10 @@ def tell(batch: Batch, counts: Counts, problems: list[str], refusals: list[sql.R
     if batch.dry_run:
         said.append("It was a dry run: nothing was sent.")
     else:
+        as_before = f", {counts.rejected_again:,} of them as before" if counts.rejected_again else ""
         said.append(
             f"Tucano completed {counts.requests_completed:,} requests and rejected {counts.requests_rejected:,}"
-            + (f", {counts.rejected_again:,} of them as before; " if counts.rejected_again else "; ")
-            + f"{counts.requests_not_sent:,} were closed unsent, {counts.requests_pending:,} wait, "
+            f"{as_before}; {counts.requests_not_sent:,} were closed unsent, {counts.requests_pending:,} wait, "
             f"{counts.requests_unknown:,} have no answer."
         )
     said += [f"FAILED: {problem}." for problem in problems]

@@ -4,7 +4,8 @@
   let pressed = null;
   const keep = (event) => {
     const control = event.target.closest?.('button[type="button"], a[target="_top"]');
-    if (!control) return;
+    // With a key held the browser itself opens a link beside this page.
+    if (!control || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     pressed = control;
